@@ -1,0 +1,1 @@
+"""Compare what networks and brains represent."""

@@ -1,0 +1,33 @@
+"""What a recording is: its schema, validation, storage, labels and joining."""
+
+from reprcompare.recording.build import build_recording
+from reprcompare.recording.joining import common_stimuli, concat, labels_of, match_labels, select
+from reprcompare.recording.labels import encode_labels, label_table
+from reprcompare.recording.schema import FORMAT
+from reprcompare.recording.stimuli import check_stimulus_ids, stimulus_set
+from reprcompare.recording.storage import open_recording, save_recording, to_storable
+from reprcompare.recording.validation import (
+    check_structure,
+    presentation_key,
+    validate_recording,
+)
+
+__all__ = [
+    "FORMAT",
+    "build_recording",
+    "check_stimulus_ids",
+    "check_structure",
+    "common_stimuli",
+    "concat",
+    "encode_labels",
+    "label_table",
+    "labels_of",
+    "match_labels",
+    "open_recording",
+    "presentation_key",
+    "save_recording",
+    "select",
+    "stimulus_set",
+    "to_storable",
+    "validate_recording",
+]

@@ -1,0 +1,290 @@
+"""Select from recordings and join them, always by label and never by position."""
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from reprcompare.errors import (
+    InvalidInputError,
+    LabelMismatchError,
+    UnknownNameError,
+    listing,
+    unknown_name,
+)
+from reprcompare.recording import schema
+from reprcompare.recording.validation import presentation_key
+
+# Labels of very many neuroids are compared piece by piece, so that they never lie in memory whole.
+BLOCK = 1 << 20
+
+
+def labels_of(recording: xr.Dataset, name: str) -> list[str]:
+    """Return the distinct values of a coordinate, in order of first appearance.
+
+    Parameters
+    ----------
+    recording
+        A recording.
+    name
+        A coordinate, such as ``"region"``.
+
+    Examples
+    --------
+    >>> from reprcompare.recording import build_recording
+    >>> it = build_recording(np.eye(3), stimulus_id=list("abc"), region=["V4", "V4", "IT"],
+    ...                      subject="monkey")
+    >>> labels_of(it, "region")
+    ['V4', 'IT']
+    """
+    seen: dict[str, None] = {}
+    for _, values in _blocks(recording[name]):
+        seen.update(dict.fromkeys(str(value) for value in pd.unique(values)))
+    return list(seen)
+
+
+def select(
+    recording: xr.Dataset,
+    *,
+    region: str | Iterable[str] | None = None,
+    subject: str | Iterable[str] | None = None,
+    **labels: object,
+) -> xr.Dataset:
+    """Select the part of a recording that carries given labels.
+
+    Parameters
+    ----------
+    recording
+        A recording; a lazy one stays lazy.
+    region, subject
+        A name, several names, or a pattern with ``*``.
+    **labels
+        Any other coordinate on presentations or neuroids, such as ``session="1"`` or
+        ``repetition=[0, 1]``.
+
+    Returns
+    -------
+    xarray.Dataset
+        In the order of the recording. Coordinates `by_subject` and `by_region` are cut to what is
+        left.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name does not occur; the message offers the nearest.
+
+    Examples
+    --------
+    >>> from reprcompare.recording import build_recording
+    >>> it = build_recording(np.eye(3), stimulus_id=list("abc"), region=["V4", "V4", "IT"],
+    ...                      subject="monkey")
+    >>> select(it, region="V4").sizes["neuroid"]
+    2
+    """
+    wanted = {"region": region, "subject": subject} | labels
+    for name, value in wanted.items():
+        if value is None:
+            continue
+        if name not in recording.coords:
+            raise UnknownNameError(unknown_name("coordinate", name, map(str, recording.coords)))
+        dim = schema.COORDINATES.get(name) or str(recording[name].dims[0])
+        recording = recording.isel({dim: _positions(recording, name, value)})
+        stored = f"by_{name}"
+        if stored in recording.coords:
+            keep = np.isin(recording[stored].values.astype(str), labels_of(recording, name))
+            recording = recording.isel({stored: np.flatnonzero(keep)})
+    return recording
+
+
+def _positions(recording: xr.Dataset, name: str, value: object) -> np.ndarray | slice:
+    known = labels_of(recording, name)
+    asked = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    chosen: set[str] = set()
+    for item in map(str, asked):
+        found = fnmatch.filter(known, item) if "*" in item else [x for x in known if x == item]
+        if not found:
+            raise UnknownNameError(
+                unknown_name(
+                    name, item, known, recording.attrs.get("identifier") or "the recording"
+                )
+            )
+        chosen.update(found)
+    places = np.concatenate(
+        [
+            start + np.flatnonzero(np.isin(values.astype(str), list(chosen)))
+            for start, values in _blocks(recording[name])
+        ]
+    )
+    # A layer lies in one piece, and a slice of a file is read much faster than a list of places.
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
+
+
+def _blocks(coordinate: xr.DataArray) -> Iterable[tuple[int, np.ndarray]]:
+    for start in range(0, coordinate.size, BLOCK):
+        yield start, coordinate[start : start + BLOCK].values
+
+
+def concat(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
+    """Join recordings side by side (`neuroid`) or one after the other (`presentation`).
+
+    Parameters
+    ----------
+    recordings
+        Recordings with the same labels on the other dimension, in any order: those of the first
+        decide, the others are brought into its order.
+    dim
+        ``"neuroid"`` joins on (stimulus_id, session, run, repetition), ``"presentation"`` on
+        `neuroid_id`.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    LabelMismatchError
+        If the labels differ; the message names the first that do.
+    InvalidInputError
+        If there is nothing to join, or `dim` is another dimension.
+    """
+    if dim not in ("neuroid", "presentation"):
+        raise InvalidInputError(f"dim must be 'neuroid' or 'presentation', got {dim!r}.")
+    if not recordings:
+        raise InvalidInputError("concat needs at least one recording, got none.")
+    other = "presentation" if dim == "neuroid" else "neuroid"
+    first = recordings[0].drop_encoding()
+    key = _key(first, other)
+    aligned = [first]
+    for number, recording in enumerate(recordings[1:], start=2):
+        order = match_labels(_key(recording, other), key, f"recording {number}", "the first")
+        aligned.append(recording.drop_encoding().isel({other: order}))
+    parts = [_without_other_labels(item, dim, first=item is first) for item in aligned]
+    return xr.concat(
+        parts,
+        dim=dim,
+        data_vars="minimal",
+        coords="minimal",
+        compat="override",
+        join="outer",
+        combine_attrs="override",
+    )
+
+
+def _key(recording: xr.Dataset, dim: str) -> pd.Index:
+    if dim == "neuroid":
+        return pd.Index(recording["neuroid_id"].values, name="neuroid_id")
+    return presentation_key(recording)
+
+
+def _without_other_labels(recording: xr.Dataset, dim: str, *, first: bool) -> xr.Dataset:
+    """Keep what lies on the joined dimension; the rest is taken from the first recording."""
+    if first:
+        return recording
+    keep = [
+        name
+        for name, variable in recording.variables.items()
+        if dim in variable.dims or set(variable.dims) & {"by_subject", "by_region"}
+    ]
+    return recording[[name for name in keep if name in recording.data_vars]].drop_vars(
+        [name for name in recording.coords if name not in keep and name != dim], errors="ignore"
+    )
+
+
+def match_labels(
+    labels: pd.Index, wanted: pd.Index, name: str = "the second", reference: str = "the first"
+) -> np.ndarray:
+    """Return the positions that bring `labels` into the order of `wanted`.
+
+    Parameters
+    ----------
+    labels, wanted
+        The labels that are there and those that are wanted; both unique, of the same set.
+    name, reference
+        How the message calls them.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (len(wanted),)
+        ``labels[result]`` equals `wanted`.
+
+    Raises
+    ------
+    LabelMismatchError
+        If a label is missing on either side.
+
+    Examples
+    --------
+    >>> match_labels(pd.Index(["b", "a"]), pd.Index(["a", "b"]))
+    array([1, 0])
+    """
+    if list(labels.names) != list(wanted.names):
+        raise LabelMismatchError(
+            f"{name} is labelled by {list(labels.names)}, {reference} by {list(wanted.names)}; "
+            "give both the same coordinates."
+        )
+    order = labels.get_indexer(wanted)
+    missing = wanted[order < 0]
+    surplus = labels[~labels.isin(wanted)]
+    if len(missing) or len(surplus):
+        said = []
+        if len(missing):
+            said.append(
+                f"{len(missing)} labels of {reference} are missing in {name}: {listing(missing, 3)}"
+            )
+        if len(surplus):
+            said.append(
+                f"{len(surplus)} labels of {name} are not in {reference}: {listing(surplus, 3)}"
+            )
+        raise LabelMismatchError("; ".join(said) + ". Select a common set first.")
+    return order
+
+
+def common_stimuli(
+    *stimulus_ids: Sequence[str] | np.ndarray,
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Find the stimuli that several objects share, and where each has them.
+
+    Parameters
+    ----------
+    *stimulus_ids
+        Unique stimulus ids of each object, in its own order.
+
+    Returns
+    -------
+    ids : numpy.ndarray of str, shape (n_common,)
+        In the order of the first object.
+    positions : list of numpy.ndarray of int, each of shape (n_common,)
+        ``stimulus_ids[i][positions[i]]`` equals `ids`.
+
+    Raises
+    ------
+    LabelMismatchError
+        If ids are repeated within an object, or nothing is shared.
+
+    Examples
+    --------
+    >>> ids, (a, b) = common_stimuli(["x", "y", "z"], ["z", "x"])
+    >>> ids.tolist(), a.tolist(), b.tolist()
+    (['x', 'z'], [0, 2], [1, 0])
+    """
+    indexes = [pd.Index([str(item) for item in ids]) for ids in stimulus_ids]
+    for number, index in enumerate(indexes, start=1):
+        if not index.is_unique:
+            raise LabelMismatchError(
+                f"object {number} repeats stimulus ids: "
+                f"{listing(index[index.duplicated()].unique(), 3)}; average repetitions first."
+            )
+    shared = indexes[0]
+    for index in indexes[1:]:
+        shared = shared[shared.isin(index)]
+    if not len(shared):
+        raise LabelMismatchError(
+            "no stimulus id is shared: "
+            + "; ".join(f"object {n} has {listing(index, 3)}" for n, index in enumerate(indexes, 1))
+            + ". Use the same ids for the same stimuli."
+        )
+    return shared.to_numpy(dtype=np.str_), [index.get_indexer(shared) for index in indexes]
