@@ -150,8 +150,9 @@ def label_table(recording: xr.Dataset) -> pd.DataFrame:
     ):
         if levels:
             names = str(levels).split(LEVEL_SEPARATOR)
-            codes = first[name].fillna(-1).to_numpy(dtype=int)
-            decoded[name] = pd.Categorical.from_codes(
-                codes, names, ordered=bool(scale == "ordinal")
+            codes = first[name].fillna(-1).to_numpy(dtype=np.int64)
+            dtype: pd.CategoricalDtype = pd.CategoricalDtype(
+                names, ordered=bool(scale == "ordinal")
             )
+            decoded[name] = pd.Categorical.from_codes(codes, dtype=dtype)
     return decoded

@@ -116,9 +116,9 @@ def _structure_faults(dataset: xr.Dataset) -> Iterator[str]:
     for name, dims in schema.VARIABLES.items():
         if name in dataset.data_vars and dataset[name].dims != dims:
             yield f"The variable {name!r} has dimensions {dataset[name].dims}, expected {dims}."
-    for name in dataset.variables:
-        if "/" in str(name):
-            yield f"The name {name!r} contains '/', which NetCDF does not allow."
+    for variable in dataset.variables:
+        if "/" in str(variable):
+            yield f"The name {variable!r} contains '/', which NetCDF does not allow."
     for dim, index in dataset.xindexes.items():
         if isinstance(index.to_pandas_index(), pd.MultiIndex):
             yield f"{dim!r} is a MultiIndex; flatten it with dataset.reset_index({dim!r})."
