@@ -1,0 +1,183 @@
+"""A recording seen through an instrument: few neuroids, trial noise, repetitions, subjects."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
+from reprcompare.recording import build_recording, label_table, labels_of, select
+
+Instrument = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+
+
+def mixing(signals: np.ndarray, n_neuroids: int, random: np.random.Generator) -> np.ndarray:
+    """Let every neuroid see a random weighted sum of all units, as electrodes far away do.
+
+    Parameters
+    ----------
+    signals : array, shape (n_stimuli, n_units)
+    n_neuroids
+        Number of sensors.
+    random
+        Source of the weights, which are standard normal over the root of the number of units.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_stimuli, n_neuroids)
+    """
+    weights = random.standard_normal((signals.shape[1], n_neuroids))
+    return signals @ weights / np.sqrt(signals.shape[1])
+
+
+def sampling(signals: np.ndarray, n_neuroids: int, random: np.random.Generator) -> np.ndarray:
+    """Let every neuroid be one responsive unit, drawn without replacement, as single cells are.
+
+    Parameters
+    ----------
+    signals : array, shape (n_stimuli, n_units)
+    n_neuroids
+        Number of units drawn; at most the number of units that respond differently to stimuli.
+    random
+        Source of the draw.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_stimuli, n_neuroids)
+
+    Raises
+    ------
+    InvalidInputError
+        If there are too few responsive units.
+    """
+    responsive = np.flatnonzero(np.ptp(signals, axis=0) > 0)
+    if len(responsive) < n_neuroids:
+        raise InvalidInputError(
+            f"{n_neuroids} neuroids were asked for, but only {len(responsive)} of "
+            f"{signals.shape[1]} units respond differently to the stimuli; ask for fewer, or use "
+            "the instrument 'mixing'."
+        )
+    return signals[:, random.choice(responsive, n_neuroids, replace=False)]
+
+
+INSTRUMENTS: Final[dict[str, Instrument]] = {"mixing": mixing, "sampling": sampling}
+
+
+def simulate_brain(
+    recording: xr.Dataset,
+    *,
+    n_neuroids: int = 100,
+    n_repetitions: int = 4,
+    n_subjects: int = 4,
+    snr: float = 1.0,
+    seed: int = 0,
+    instrument: str = "mixing",
+) -> xr.Dataset:
+    """Measure a network as if it were a brain.
+
+    Signal-to-noise is defined per neuroid and trial: the variance of its noise-free response over
+    stimuli, divided by the variance of the normal noise that is added to every single trial, equals
+    `snr` for every neuroid. So two single trials of a neuroid correlate with snr / (1 + snr), and
+    averages of n repetitions with n snr / (1 + n snr). The ground truth is the same call with
+    ``snr=numpy.inf``: it gives the noise-free responses of the very same neuroids.
+
+    Parameters
+    ----------
+    recording
+        A network's recording, one presentation a stimulus. Subject i of the brain measures subject
+        i of the recording, beginning again at the first when they run out.
+    n_neuroids
+        Neuroids per subject and region.
+    n_repetitions, n_subjects
+        Trials of each stimulus; subjects, each with neuroids and noise of its own.
+    snr
+        See above; above 0.
+    seed
+        Of neuroids and noise, which are drawn separately.
+    instrument
+        A name in `INSTRUMENTS`: ``"mixing"`` or ``"sampling"``.
+
+    Returns
+    -------
+    xarray.Dataset
+        Of kind "brain", with `repetition` on presentations and the labels of the stimuli;
+        `noise_sd` on neuroids, and everything else that was chosen in `provenance`.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such instrument.
+    InvalidInputError
+        If a number is out of range, stimuli repeat, or the recording has an axis of time or
+        training left.
+
+    Examples
+    --------
+    >>> network = build_recording(np.eye(4), stimulus_id=list("abcd"), region="fc", subject="net",
+    ...                           kind="network")
+    >>> brain = simulate_brain(network, n_neuroids=3, n_repetitions=2, n_subjects=2)
+    >>> dict(brain.sizes), brain.attrs["kind"]
+    ({'presentation': 8, 'neuroid': 6}, 'brain')
+    """
+    if instrument not in INSTRUMENTS:
+        raise UnknownNameError(unknown_name("instrument", instrument, INSTRUMENTS))
+    counts = {"n_neuroids": n_neuroids, "n_repetitions": n_repetitions, "n_subjects": n_subjects}
+    for name, count in counts.items():
+        if count < 1:
+            raise InvalidInputError(f"{name} must be at least 1, got {count}.")
+    if not snr > 0:
+        raise InvalidInputError(f"snr must be above 0 (numpy.inf for no noise), got {snr}.")
+    stimulus_id = _single_presentations(recording)
+    sources, regions = labels_of(recording, "subject"), labels_of(recording, "region")
+    trials, noise_sd, region, subject = [], [], [], []
+    for number in range(n_subjects):
+        source = select(recording, subject=sources[number % len(sources)])
+        for place, name in enumerate(regions):
+            optics, noise = (np.random.default_rng([seed, number, place, k]) for k in (0, 1))
+            units = select(source, region=name)["activity"].values.astype(float)
+            signals = INSTRUMENTS[instrument](units, n_neuroids, optics)
+            sd = signals.std(axis=0) / np.sqrt(snr)
+            shape = (n_repetitions, *signals.shape)
+            trials.append(signals + sd * noise.standard_normal(shape))
+            noise_sd.append(sd)
+            region += [name] * n_neuroids
+            subject += [f"subject-{number + 1}"] * n_neuroids
+    activity = np.concatenate(trials, axis=2).reshape(-1, len(region))
+    return build_recording(
+        activity.astype(np.float32),
+        stimulus_id=np.tile(stimulus_id, n_repetitions),
+        region=region,
+        subject=subject,
+        presentation={"repetition": np.repeat(np.arange(n_repetitions), len(stimulus_id))},
+        neuroid={"noise_sd": np.concatenate(noise_sd)},
+        labels=label_table(recording) if "label" in recording else None,
+        kind="brain",
+        identifier=f"simulated-{recording.attrs.get('identifier', '')}".rstrip("-"),
+        stimulus_set=str(recording.attrs.get("stimulus_set", "")),
+        long_name="simulated response",
+        provenance={
+            "simulated_from": recording.attrs.get("identifier", ""),
+            "source_provenance": recording.attrs.get("provenance", ""),
+            "instrument": instrument,
+            "snr": "inf" if np.isinf(snr) else snr,
+            "snr_definition": "per neuroid and trial: variance over stimuli / variance of noise",
+            "seed": seed,
+            **counts,
+        },
+    )
+
+
+def _single_presentations(recording: xr.Dataset) -> np.ndarray:
+    """Return the stimulus ids, or say why the recording cannot be measured again."""
+    for axis in ("time_bin", "training_step"):
+        if axis in recording.dims:
+            raise InvalidInputError(
+                f"the recording still has the axis {axis!r}; select or average it first."
+            )
+    stimulus_id = recording["stimulus_id"].values
+    if len(set(stimulus_id)) < len(stimulus_id):
+        raise InvalidInputError(
+            "the recording presents stimuli more than once; average it over 'repetition' first."
+        )
+    return stimulus_id
