@@ -1,0 +1,268 @@
+"""Mixed-effects models from one formula, with honest degrees of freedom and a verdict in words."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from reprcompare.errors import InvalidInputError, NotIdentifiableError, unknown_name
+from reprcompare.statistics.boundary import (
+    FAILED,
+    aggregated_tests,
+    containment_df,
+    singular_terms,
+    verdict,
+)
+from reprcompare.statistics.design import Design, build_design
+from reprcompare.statistics.engines import ENGINES, Estimates, fit_ols
+
+DF_METHODS: Final = ("satterthwaite",)
+
+
+@dataclass(frozen=True)
+class MixedModel:
+    """A fitted mixed-effects model.
+
+    Attributes
+    ----------
+    formula : str
+    fixed : pandas.DataFrame
+        term, estimate, se, df, t, p, ci_low, ci_high; one row per coefficient. NaN tests
+        when the fit did not converge.
+    random : pandas.DataFrame
+        group, term, variance, sd; the last row is the residual.
+    status : str
+        `sound`, `at the boundary` or `did not converge, do not report`.
+    verdict : str
+        The status with its reason.
+    aggregated : pandas.DataFrame
+        For terms at the boundary: the same coefficients tested on the levels' means.
+    notes : tuple of str
+        What was left out, and what a reader must know about the outcome.
+    engine, df_method : str
+    level : float
+        Of the confidence intervals.
+    design : Design
+    estimates : Estimates
+    """
+
+    formula: str
+    fixed: pd.DataFrame
+    random: pd.DataFrame
+    status: str
+    verdict: str
+    aggregated: pd.DataFrame
+    notes: tuple[str, ...]
+    engine: str
+    df_method: str
+    level: float
+    design: Design = field(repr=False)
+    estimates: Estimates = field(repr=False)
+
+    def summary(self) -> str:
+        """Write the model, its tables and the verdict as text."""
+        groups = {term.group: len(term.levels) for term in self.design.random}
+        size = ", ".join([f"{len(self.design.y)} rows", *(f"{n} {g}" for g, n in groups.items())])
+        how = "restricted maximum likelihood" if self.estimates.reml else "maximum likelihood"
+        parts = [
+            f"{self.formula}",
+            f"{size}; {how}, {self.engine}; {DF_TEXT[self.df_method]}",
+            "",
+            "Fixed effects",
+            _text(self.fixed),
+            "",
+            "Random effects",
+            _text(self.random),
+        ]
+        if len(self.aggregated):
+            parts += ["", "The same, tested on the means of the levels", _text(self.aggregated)]
+        parts += ["", f"Verdict: {self.verdict}.", *(f"Note: {note}." for note in self.notes)]
+        return "\n".join(parts)
+
+
+DF_TEXT: Final = {
+    "satterthwaite": "degrees of freedom by Satterthwaite's method",
+    "residual": "exact residual degrees of freedom",
+    "normal": "tests by the normal distribution, too liberal in small samples",
+}
+
+
+def mixed_model(
+    formula: str,
+    table: pd.DataFrame,
+    engine: str = "auto",
+    *,
+    reml: bool = True,
+    df: str = "satterthwaite",
+    level: float = 0.95,
+) -> MixedModel:
+    """Fit a linear mixed-effects model.
+
+    Parameters
+    ----------
+    formula : str
+        In lme4's language: `share ~ complexity * position + (1|subject) + (1|feature)`;
+        `(x|g)` correlated slopes, `(x||g)` independent ones, `(1|a/b)` nested groups.
+        Text columns are coded as differences from their first level (in sorted order, or in
+        the order of a categorical column); `C(rule, Sum)` and the like change that.
+    table : pandas.DataFrame
+        One observation a row.
+    engine : {"auto", "mixedlm", "statsmodels"}
+        "auto" takes mixedlm for models with random terms, because statsmodels has no
+        small-sample degrees of freedom, and statsmodels' least squares for those without.
+    reml : bool
+        Restricted likelihood, or plain maximum likelihood.
+    df : {"satterthwaite"}
+        How degrees of freedom are found.
+    level : float
+        Of the confidence intervals.
+
+    Returns
+    -------
+    MixedModel
+
+    Raises
+    ------
+    InvalidInputError
+        When the formula or an argument is wrong (`UnknownNameError` for an unknown column).
+    NotIdentifiableError
+        When the data cannot answer: a constant outcome, collinear predictors, a grouping
+        with one level.
+
+    References
+    ----------
+    Bates et al. 2015, Journal of Statistical Software 67(1); Kuznetsova et al. 2017,
+    Journal of Statistical Software 82(13).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"subject": np.repeat(list("abcdefgh"), 6), "x": np.tile([0, 1], 24)})
+    >>> table["y"] = table.x + np.repeat(rng.normal(size=8), 6) + rng.normal(size=48)
+    >>> fit = mixed_model("y ~ x + (1|subject)", table)
+    >>> fit.fixed.term.tolist(), fit.status
+    (['Intercept', 'x'], 'sound')
+    """
+    if engine != "auto" and engine not in ENGINES:
+        raise InvalidInputError(unknown_name("engine", engine, ["auto", *ENGINES]))
+    if df not in DF_METHODS:
+        raise InvalidInputError(unknown_name("df", df, DF_METHODS))
+    if not 0 < level < 1:
+        raise InvalidInputError(f"level must lie between 0 and 1, not {level}")
+    design = build_design(formula, table)
+    if engine == "auto":
+        engine = "mixedlm" if design.random else "statsmodels"
+    fit = ENGINES[engine] if design.random else fit_ols
+    return summarise(design, fit(design, reml), engine, df, level)
+
+
+def summarise(
+    design: Design,
+    estimates: Estimates,
+    engine: str,
+    df: str = "satterthwaite",
+    level: float = 0.95,
+) -> MixedModel:
+    """Turn estimates into tables and a verdict."""
+    if estimates.residual <= 1e-14 * np.var(design.y):
+        raise NotIdentifiableError(
+            f"{design.formula!r} explains the outcome without any residual, so nothing can be "
+            "tested; is the outcome computed from the predictors?"
+        )
+    singular = singular_terms(design, estimates)
+    status, sentence = verdict(design, estimates, singular)
+    freedom = estimates.df(np.eye(len(estimates.beta)))
+    for number in singular:
+        freedom = np.minimum(freedom, containment_df(design.random[number], design.X))
+    method = df if design.random else "residual"
+    if np.isinf(estimates.df(np.eye(len(estimates.beta)))).all():
+        method = "normal"
+    fixed = coefficient_table(
+        list(design.names), estimates.beta, estimates.covariance, freedom, level
+    )
+    if status == FAILED:
+        fixed[["df", "t", "p", "ci_low", "ci_high"]] = np.nan
+    return MixedModel(
+        formula=design.formula,
+        fixed=fixed,
+        random=_random_table(design, estimates),
+        status=status,
+        verdict=sentence,
+        aggregated=aggregated_tests(design, singular),
+        notes=design.notes,
+        engine=engine,
+        df_method=method,
+        level=level,
+        design=design,
+        estimates=estimates,
+    )
+
+
+def coefficient_table(
+    names: list[str],
+    estimate: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    df: NDArray[np.float64],
+    level: float,
+) -> pd.DataFrame:
+    """Tabulate estimates with t tests and confidence intervals.
+
+    Parameters
+    ----------
+    names : list of m str
+    estimate : array of shape (m,)
+    covariance : array of shape (m, m)
+    df : array of shape (m,)
+    level : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        term, estimate, se, df, t, p, ci_low, ci_high.
+    """
+    se = np.sqrt(np.diag(covariance))
+    t = estimate / se
+    half = stats.t.isf((1 - level) / 2, df) * se
+    return pd.DataFrame(
+        {
+            "term": names,
+            "estimate": estimate,
+            "se": se,
+            "df": df,
+            "t": t,
+            "p": 2 * stats.t.sf(np.abs(t), df),
+            "ci_low": estimate - half,
+            "ci_high": estimate + half,
+        }
+    )
+
+
+def _random_table(design: Design, estimates: Estimates) -> pd.DataFrame:
+    """Variances by group and term, the residual last."""
+    rows = [
+        (term.group, name, variance)
+        for term, G in zip(design.random, estimates.random, strict=True)
+        for name, variance in zip(term.names, np.diag(G), strict=True)
+    ]
+    rows.append(("residual", "", estimates.residual))
+    table = pd.DataFrame(rows, columns=["group", "term", "variance"])
+    table["sd"] = np.sqrt(table["variance"])
+    return table
+
+
+def _text(table: pd.DataFrame) -> str:
+    """Print a table with four significant digits and p values as readers expect them."""
+    written = table.copy()
+    for name in table.select_dtypes("number").columns:
+        written[name] = [_number(value, name == "p") for value in table[name]]
+    return written.to_string(index=False)
+
+
+def _number(value: float, is_p: bool) -> str:
+    """Four significant digits, or four decimals of a p value."""
+    if is_p and np.isfinite(value):
+        return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+    return f"{value:.4g}"
