@@ -1,0 +1,55 @@
+import json
+
+import pydantic
+import pytest
+import xarray as xr
+
+from reprcompare.brains import catalogue, entry, load_brain, why_not
+from reprcompare.brains.catalogue import Entry
+from reprcompare.brains.loading import READERS, STIMULI
+from reprcompare.errors import UnknownNameError
+
+QUESTIONS = {"share", "density", "decodability", "role", "encoding", "reliability"}
+
+
+def test_every_entry_is_complete():
+    table = catalogue()
+    assert len(table)
+    for name in table["name"]:
+        item = entry(name)
+        assert item.citation
+        assert item.licence
+        assert item.source.startswith("https://")
+        assert set(item.limits) <= QUESTIONS
+        assert all(file.url.endswith(file.name) for file in item.files)
+
+
+def test_what_can_be_fetched_can_be_read_and_every_documented_part_exists():
+    table = catalogue()
+    assert set(table.loc[table["megabytes"].notna(), "name"]) == set(READERS)
+    for name, parts in READERS.items():
+        assert set(parts) - {""} == set(entry(name).parts)
+    assert set(STIMULI) <= set(READERS)
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'kriegeskorte2008'"):
+        entry("kriegeskorte2009")
+
+
+def test_a_misspelt_key_of_an_entry_is_refused():
+    known = entry("kriegeskorte2008").model_dump()
+    with pytest.raises(pydantic.ValidationError, match="licens"):
+        Entry.model_validate(known | {"licens": "MIT"})
+
+
+def test_limits_travel_with_the_data(data_dir):
+    rdms = load_brain("kriegeskorte2008/human", data_dir)
+    assert "no activity" in why_not(rdms, "density")
+    assert why_not(rdms, "share") is None
+
+
+def test_data_without_stated_limits_are_not_limited():
+    assert why_not(xr.Dataset(), "role") is None
+    limited = xr.Dataset(attrs={"limits": json.dumps({"role": "why"})})
+    assert why_not(limited, "role") == "why"
