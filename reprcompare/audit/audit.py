@@ -1,0 +1,359 @@
+"""The bias audit: what every region of every subject carries of every feature, in one table."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from rsatoolbox.rdm import RDMs
+
+from reprcompare.audit.decodability import Decoding, decode
+from reprcompare.audit.design import Basis, basis_of
+from reprcompare.audit.neuroids import components, density, explained_by_neuroid
+from reprcompare.audit.share import NOTHING, Share, gram_of_rdm, share_of_activity, share_of_gram
+from reprcompare.errors import InvalidInputError, LabelMismatchError, listing
+from reprcompare.recording import check_structure, label_table, labels_of, select
+
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5)
+"""Thresholds over which density is swept; `table` has the one at `DENSITY_THRESHOLD`."""
+
+DENSITY_THRESHOLD = 0.1
+
+SQUARED = ("euclidean",)
+"""Dissimilarity measures that are squared before they become inner products."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row per subject, region, feature (and training_step, time_bin where there are any):
+        share, share_low, share_high (95 % over stimuli), share_unique (lost when the feature is
+        dropped from a regression on all), density, decodability, decodability_chance,
+        decodability_p, the feature's extraneous properties, role.
+    density : pandas.DataFrame
+        Density over a sweep of thresholds: the same keys, threshold, density.
+    components : pandas.DataFrame
+        Which principal component carries which feature: the same keys, component, variance, r2.
+    notes : list of str
+        What the data could not support, and why; each such value is NaN.
+    method : str
+        What was done, in words.
+    """
+
+    table: pd.DataFrame
+    density: pd.DataFrame
+    components: pd.DataFrame
+    notes: list[str]
+    method: str
+
+
+@dataclass
+class _Findings:
+    rows: list[dict[str, object]] = field(default_factory=list)
+    density: list[dict[str, object]] = field(default_factory=list)
+    components: list[dict[str, object]] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def note(self, sentence: str) -> None:
+        self.notes[sentence] = None
+
+
+def audit(
+    recording: xr.Dataset | RDMs,
+    labels: pd.DataFrame | None = None,
+    *,
+    features: Sequence[str] | None = None,
+    n_permutations: int = 200,
+    seed: int = 0,
+) -> Audit:
+    """Say how strongly, how densely and how decodably every region represents every feature.
+
+    Parameters
+    ----------
+    recording : xarray.Dataset or rsatoolbox.rdm.RDMs
+        A recording of a network or a brain. RDMs support shares only.
+    labels
+        One row a stimulus, one column a feature, indexed by stimulus id; the labels in the
+        recording are used where it is None. Stimuli are joined by id.
+    features
+        The features to audit, all by default.
+    n_permutations
+        Label permutations for the chance level of decodability; 0 skips them.
+    seed
+        Of folds and permutations.
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no labels, or an unknown feature is asked for.
+    LabelMismatchError
+        If no stimulus of the recording is labelled.
+
+    Notes
+    -----
+    Share is defined in `reprcompare.audit.share`. Where stimuli were repeated it is the share of
+    reliable variance, from products between different repetitions.
+    """
+    found = _Findings()
+    if isinstance(recording, RDMs):
+        table = _choose(labels, features, "RDMs carry no labels; give labels=")
+        _audit_rdms(recording, table, found)
+        data = "RDMs (double-centred: tr(PK) / tr(K))"
+    else:
+        check_structure(recording)
+        given = label_table(recording) if labels is None else labels
+        table = _choose(given, features, "give labels=")
+        data = _audit_activity(recording, table, found, n_permutations, seed)
+    method = (
+        f"Share: variance explained by regression on the feature, one-hot for levels, pooled over "
+        f"neuroids weighted by their variance, corrected for chance; computed from {data}. "
+        "Intervals: jackknife over stimuli, 95 %. Density: fraction of neuroids in which the "
+        f"feature explains more than {DENSITY_THRESHOLD:g}. Decodability: ridge decoder, 10 folds "
+        "over stimuli, balanced accuracy (signed r2 for continuous features)."
+    )
+    return Audit(
+        table=pd.DataFrame(found.rows),
+        density=pd.DataFrame(found.density),
+        components=pd.DataFrame(found.components),
+        notes=list(found.notes),
+        method=method,
+    )
+
+
+def _choose(
+    labels: pd.DataFrame | None, features: Sequence[str] | None, otherwise: str
+) -> pd.DataFrame:
+    if labels is None or labels.shape[1] == 0:
+        raise InvalidInputError(f"no features to audit; {otherwise}.")
+    if features is not None:
+        unknown = [name for name in features if name not in labels.columns]
+        if unknown:
+            raise InvalidInputError(
+                f"unknown features {listing(unknown)}; labelled are {listing(labels.columns, 20)}."
+            )
+        labels = labels[list(features)]
+    table = labels.copy()
+    table.index = pd.Index([str(name) for name in table.index])
+    return table
+
+
+def _join(table: pd.DataFrame, stimulus_ids: np.ndarray, found: _Findings) -> pd.DataFrame:
+    """Return the labels of those stimuli that have all of them, in the order of the recording."""
+    labelled = table.dropna().index
+    kept = [str(name) for name in stimulus_ids if str(name) in labelled]
+    if not kept:
+        raise LabelMismatchError(
+            f"none of the stimuli ({listing(stimulus_ids, 3)}) is labelled; the label table has "
+            f"{listing(table.index, 3)}."
+        )
+    if len(kept) < len(stimulus_ids):
+        found.note(f"{len(stimulus_ids) - len(kept)} stimuli without labels were left out.")
+    return table.loc[kept]
+
+
+def _bases(table: pd.DataFrame, found: _Findings) -> dict[str, tuple[Basis, Basis | None]]:
+    """Return for each feature its basis, and that of all the others where it adds to them."""
+    together = basis_of(table).rank
+    bases: dict[str, tuple[Basis, Basis | None]] = {}
+    for name in table.columns:
+        own = basis_of(table[[name]])
+        others = basis_of(table.drop(columns=name))
+        if own.rank == 0:
+            found.note(f"{name!r} has one value in all stimuli: nothing can be said about it.")
+        elif others.rank + own.rank > together:
+            found.note(
+                f"{name!r} is collinear with other labels: its unique share is not identifiable."
+            )
+            bases[name] = (own, None)
+        else:
+            bases[name] = (own, others)
+    return bases
+
+
+def _audit_rdms(rdms: RDMs, table: pd.DataFrame, found: _Findings) -> None:
+    ids = np.asarray(rdms.pattern_descriptors["stimulus_id"]).astype(str)
+    labels = _join(table, ids, found)
+    order = pd.Index(ids).get_indexer(labels.index)
+    bases = _bases(labels, found)
+    found.note("Density, decodability and role need activity; RDMs alone do not identify them.")
+    measure = str(rdms.dissimilarity_measure or "").lower()
+    for number, matrix in enumerate(rdms.get_matrices()):
+        keys: dict[str, object] = {
+            name: str(rdms.rdm_descriptors[name][number])
+            for name in ("subject", "session", "region")
+            if name in rdms.rdm_descriptors
+        }
+        part = matrix[np.ix_(order, order)]
+        if np.isnan(part).any():
+            found.note(f"{keys}: the RDM has missing pairs; its shares are not identifiable.")
+            continue
+        gram = gram_of_rdm(np.square(part) if measure in SQUARED else part)
+        every = share_of_gram(gram, basis_of(labels)).estimate
+        for name, (own, others) in bases.items():
+            rest = np.nan if others is None else share_of_gram(gram, others).estimate
+            row = _row(keys, name, share_of_gram(gram, own), every - rest)
+            found.rows.append(row)
+
+
+def _audit_activity(
+    recording: xr.Dataset,
+    table: pd.DataFrame,
+    found: _Findings,
+    n_permutations: int,
+    seed: int,
+) -> str:
+    """Audit every piece of a recording; returns what shares were computed from, in words."""
+    properties = _properties(recording)
+    if "effect" not in recording:
+        found.note("Role was not measured: the recording has no interventions.")
+    labels = _join(table, pd.unique(recording["stimulus_id"].values.astype(str)), found)
+    bases = _bases(labels, found)
+    all_features = basis_of(labels)
+    repeated = True
+    for keys, piece in pieces(recording):
+        patterns = repeated_patterns(piece, labels.index)
+        if np.isnan(patterns).any():
+            kept = ~np.isnan(patterns).any(axis=(0, 1))
+            found.note(f"{keys}: {int((~kept).sum())} neuroids with missing values were left out.")
+            patterns = patterns[..., kept]
+        averaged = patterns.mean(axis=0)
+        if not np.ptp(averaged, axis=0).any():
+            found.note(f"{keys}: no neuroid varies over stimuli; nothing can be said about it.")
+            continue
+        repeated = repeated and len(patterns) > 1
+        measured = patterns if len(patterns) > 1 else averaged
+        every = share_of_activity(measured, all_features).estimate
+        for name, (own, others) in bases.items():
+            rest = np.nan if others is None else share_of_activity(measured, others).estimate
+            explained = explained_by_neuroid(averaged, own)
+            swept = density(explained, np.array(THRESHOLDS))
+            row = _row(
+                keys,
+                name,
+                share_of_activity(measured, own),
+                every - rest,
+                float(swept[THRESHOLDS.index(DENSITY_THRESHOLD)]),
+                decode(averaged, labels[name], n_permutations=n_permutations, seed=seed),
+            )
+            found.rows.append(row | properties.get((str(keys["subject"]), name), {}))
+            found.density += [
+                keys | {"feature": name, "threshold": threshold, "density": fraction}
+                for threshold, fraction in zip(THRESHOLDS, swept, strict=True)
+            ]
+        carried = components(averaged, {name: own for name, (own, _) in bases.items()})
+        found.components += [keys | line for line in carried.to_dict("records")]
+    return (
+        "products between repetitions (share of reliable variance)"
+        if repeated
+        else "activity without repetitions (noise, if there is any, counts as variance)"
+    )
+
+
+def _row(
+    keys: dict[str, object],
+    feature: str,
+    share: Share = NOTHING,
+    unique: float = np.nan,
+    dense: float = np.nan,
+    decoding: Decoding | None = None,
+) -> dict[str, object]:
+    decoding = decoding or Decoding(np.nan, np.nan, np.nan)
+    return keys | {
+        "feature": feature,
+        "share": share.estimate,
+        "share_low": share.low,
+        "share_high": share.high,
+        "share_unique": float(unique),
+        "density": dense,
+        "decodability": decoding.score,
+        "decodability_chance": decoding.chance,
+        "decodability_p": decoding.p,
+        "role": np.nan,
+    }
+
+
+def _properties(recording: xr.Dataset) -> dict[tuple[str, str], dict[str, object]]:
+    """Return the extraneous properties of each subject and feature that the recording carries."""
+    if "feature" not in recording.coords:
+        return {}
+    by_feature = {
+        str(name): recording[name].values
+        for name in recording.coords
+        if recording[name].dims == ("feature",) and name not in ("feature", "scale", "levels")
+    }
+    by_both = {
+        str(name): recording[name].values
+        for name in recording.data_vars
+        if recording[name].dims == ("by_subject", "feature")
+    }
+    stored = [str(name) for name in recording.get("by_subject", xr.DataArray([])).values]
+    return {
+        (subject, str(feature)): {key: values[f] for key, values in by_feature.items()}
+        | {key: values[stored.index(subject), f] for key, values in by_both.items() if stored}
+        for subject in (stored or labels_of(recording, "subject"))
+        for f, feature in enumerate(recording["feature"].values)
+    }
+
+
+def pieces(recording: xr.Dataset) -> Iterator[tuple[dict[str, object], xr.Dataset]]:
+    """Cut a recording into what is analysed by itself.
+
+    Parameters
+    ----------
+    recording
+        A recording, lazy or not.
+
+    Yields
+    ------
+    keys : dict
+        subject, region, and training_step, time_bin where the recording has them.
+    piece : xarray.Dataset
+        With `activity` (presentation, neuroid).
+    """
+    for subject in labels_of(recording, "subject"):
+        own = select(recording, subject=subject)
+        for region in labels_of(own, "region"):
+            part = select(own, region=region)
+            for step in range(part.sizes.get("training_step", 1)):
+                for bin_ in range(part.sizes.get("time_bin", 1)):
+                    keys: dict[str, object] = {"subject": subject, "region": region}
+                    piece = part
+                    if "training_step" in part.dims:
+                        piece = piece.isel(training_step=step)
+                        keys["training_step"] = int(piece["training_step"])
+                    if "time_bin" in part.dims:
+                        piece = piece.isel(time_bin=bin_)
+                        keys["time_bin_start"] = float(piece["time_bin_start"])
+                    yield keys, piece
+
+
+def repeated_patterns(piece: xr.Dataset, stimulus_ids: pd.Index) -> np.ndarray:
+    """Return the patterns of stimuli, one layer for each repetition that all of them have.
+
+    Parameters
+    ----------
+    piece
+        With `activity` (presentation, neuroid).
+    stimulus_ids
+        The stimuli wanted, in the order wanted.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n_repetitions, n_stimuli, n_neuroids)
+    """
+    activity = piece["activity"].values.astype(float)
+    places = (
+        pd.Series(range(len(activity))).groupby(piece["stimulus_id"].values.astype(str)).agg(list)
+    )
+    wanted = places.loc[stimulus_ids]
+    n = int(wanted.map(len).min())
+    return np.stack([activity[[rows[r] for rows in wanted]] for r in range(n)])
