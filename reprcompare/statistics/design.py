@@ -23,6 +23,7 @@ from reprcompare.errors import (
     unknown_name,
 )
 from reprcompare.statistics.formula import ENVIRONMENT, Bar, ModelFormula, parse_formula, terms_of
+from reprcompare.statistics.outcomes import outcome_notes
 
 _RANK_TOLERANCE = 1e-9
 
@@ -123,6 +124,8 @@ def build_design(formula: str, table: pd.DataFrame) -> Design:
             "there must be more rows than coefficients"
         )
     random = tuple(_random_term(bar, rows) for bar in parts.random)
+    wholes = {t.group: t.codes for t in random if t.codes is not None}
+    notes += outcome_notes(parts.response, y, wholes, list(rows.columns), table)
     return Design(str(formula), y, X, names, random, rows, fixed.design_info, tuple(notes))
 
 
@@ -212,7 +215,8 @@ def grouping(columns: tuple[str, ...], rows: pd.DataFrame) -> tuple[NDArray[np.i
     levels : list of str
         Name of each code; parts of a combination are joined with `:`.
     """
-    codes = rows.groupby(list(columns), sort=True, observed=True).ngroup().to_numpy(dtype=np.intp)
+    numbered = rows.groupby(list(columns), sort=True, observed=True).ngroup()
+    codes = np.asarray(numbered, dtype=np.intp)
     first = np.unique(codes, return_index=True)[1]
     parts = rows[list(columns)].iloc[first].astype(str)
     return codes, [":".join(level) for level in parts.itertuples(index=False)]

@@ -1,0 +1,101 @@
+"""False positives and power of the mixed-model analyses over a grid of designs.
+
+    python benchmarks/calibration_mixed_grid.py --simulations 2000 \
+        --out benchmarks/results/calibration_mixed_grid.csv
+
+10 networks, 8 or 16 features (and 2, exposure within), spread of features 0, 0.2 or 1 residual SD, outcome additive or
+compositional (softmax with a remainder). The exposure belongs to a feature (`between`: half of
+the features, the same in all networks) or is assigned anew in every network (`within`).
+Columns: rejection rates at 0.05 without an effect and, for power, with an effect.
+
+- recommended: `mixed_model` with the boundary rule for additive outcomes, `share_model` for
+  compositional ones;
+- lmertest: Satterthwaite as lmerTest gives it, without the boundary rule;
+- z: the normal distribution, as statsmodels' MixedLM has it.
+"""
+
+import argparse
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from reprcompare.statistics import mixed_model, share_model
+
+N_NETWORKS = 10
+FEATURES = (8, 16)
+SPREADS = (0.0, 0.2, 1.0)
+EFFECT = {"between": 1.0, "within": 0.5}
+FORMULA = "{value} ~ exposure + (1|subject) + (1|feature)"
+
+
+def simulate(rng, n_features, spread, compositional, exposure, effect):
+    """One table of networks x features, with the effect in units of the residual SD."""
+    half = np.repeat([0, 1], n_features // 2)
+    rows = [half if exposure == "between" else rng.permutation(half) for _ in range(N_NETWORKS)]
+    x = np.array(rows)
+    score = effect * x + spread * rng.normal(size=n_features) + rng.normal(size=x.shape)
+    if compositional:
+        parts = np.exp(score)
+        remainder = n_features * np.exp(rng.normal(size=(N_NETWORKS, 1)))
+        outcome = parts / (parts.sum(axis=1, keepdims=True) + remainder)
+    else:
+        outcome = score + 0.5 * rng.normal(size=(N_NETWORKS, 1))
+    subject, feature = np.indices(x.shape)
+    columns = {"subject": subject, "feature": feature, "exposure": x, "outcome": outcome}
+    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+
+
+def p_values(table, compositional):
+    """p of the recommended analysis, of lmerTest's, and of the normal distribution."""
+    value = "share" if compositional else "score"
+    table = table.rename(columns={"outcome": value})
+    fit = mixed_model(FORMULA.format(value=value), table)
+    t = abs(fit.fixed.t[1])
+    satterthwaite = fit.estimates.df(np.eye(2))[1]
+    recommended = share_model(table, ["exposure"]).total.p[0] if compositional else fit.fixed.p[1]
+    return recommended, 2 * stats.t.sf(t, satterthwaite), 2 * stats.norm.sf(t)
+
+
+def cell(n_simulations, *design):
+    """Rejection rates of one cell, without and with an effect."""
+    n_features, spread, compositional, exposure = design
+    row = {
+        "exposure": exposure, "outcome": "compositional" if compositional else "additive",
+        "features": n_features, "feature_sd": spread, "simulations": n_simulations,
+    }  # fmt: skip
+    for what, effect in (("false_positives", 0.0), ("power", EFFECT[exposure])):
+        # The cell's own seed: cells can be run alone and in any order.
+        seed = [n_features, int(10 * spread), int(compositional), len(exposure), effect > 0]
+        rng = np.random.default_rng(seed)
+        p = np.array([
+            p_values(simulate(rng, *design, effect), compositional) for _ in range(n_simulations)
+        ])  # fmt: skip
+        for name, rate in zip(("recommended", "lmertest", "z"), (p < 0.05).mean(0), strict=True):
+            row[f"{what}_{name}"] = rate
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--simulations", type=int, default=200)
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args()
+    rows = []
+    designs = [
+        *product(FEATURES, SPREADS, (False, True), ("between", "within")),
+        *product((2,), SPREADS, (False, True), ("within",)),  # one easy and one hard feature
+    ]
+    for design in designs:
+        rows.append(cell(chosen.simulations, *design))
+        if chosen.out:
+            pd.DataFrame(rows).to_csv(chosen.out, index=False)
+        print(pd.DataFrame(rows[-1:]).to_string(index=False, header=len(rows) == 1), flush=True)
+    worst = max(row["false_positives_recommended"] for row in rows)
+    print(f"largest false positive rate of the recommended analysis: {worst:.4f}")
+
+
+if __name__ == "__main__":
+    main()
