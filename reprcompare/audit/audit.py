@@ -1,6 +1,6 @@
 """The bias audit: what every region of every subject carries of every feature, in one table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,7 +56,7 @@ class Audit:
 class _Findings:
     rows: list[dict[str, object]] = field(default_factory=list)
     density: list[dict[str, object]] = field(default_factory=list)
-    components: list[dict[str, object]] = field(default_factory=list)
+    components: list[dict[Hashable, object]] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
 
     def note(self, sentence: str) -> None:
@@ -250,7 +250,7 @@ def _audit_activity(
                 for threshold, fraction in zip(THRESHOLDS, swept, strict=True)
             ]
         carried = components(averaged, {name: own for name, (own, _) in bases.items()})
-        found.components += [keys | line for line in carried.to_dict("records")]
+        found.components += [{**line, **keys} for line in carried.to_dict("records")]
     return (
         "products between repetitions (share of reliable variance)"
         if repeated
