@@ -8,7 +8,7 @@ from typing import Final
 import xarray as xr
 from rsatoolbox.rdm import RDMs
 
-from reprcompare.brains import kriegeskorte2008
+from reprcompare.brains import finger7t, kriegeskorte2008
 from reprcompare.brains.catalogue import Entry, catalogue, entry
 from reprcompare.brains.fetching import fetch
 from reprcompare.errors import UnknownNameError, unknown_name
@@ -16,7 +16,10 @@ from reprcompare.recording import open_recording
 
 Parts = Mapping[str, Callable[[Mapping[str, Path]], xr.Dataset | RDMs]]
 
-READERS: Final[dict[str, Parts]] = {"kriegeskorte2008": kriegeskorte2008.PARTS}
+READERS: Final[dict[str, Parts]] = {
+    "finger7T": finger7t.PARTS,
+    "kriegeskorte2008": kriegeskorte2008.PARTS,
+}
 """What reads each public data set, by part; the part '' is the whole."""
 
 STIMULI: Final[dict[str, Callable[[Mapping[str, Path]], xr.Dataset]]] = {
