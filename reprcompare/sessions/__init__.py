@@ -1,1 +1,8 @@
-"""To be written."""
+"""Recording sessions: run stimuli through a torch network and stream what its layers do."""
+
+from reprcompare.sessions.layers import Layer, choose_layers
+from reprcompare.sessions.record import record
+from reprcompare.sessions.stimuli import open_stimuli
+from reprcompare.sessions.weights import load_weights, weights_sha256
+
+__all__ = ["Layer", "choose_layers", "load_weights", "open_stimuli", "record", "weights_sha256"]

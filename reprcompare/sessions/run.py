@@ -1,0 +1,354 @@
+"""The run of a session: forward passes, and writing that overlaps with them."""
+
+import itertools
+import json
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from reprcompare.errors import (
+    InvalidInputError,
+    RecordingFailedError,
+    ReprcompareError,
+    listing,
+)
+from reprcompare.recording import FORMAT, check_stimulus_ids
+from reprcompare.recording.writer import Column, RecordingWriter, Stream, string_column
+from reprcompare.sessions import identity
+from reprcompare.sessions.capture import Capture, TimeAxis, response_of
+from reprcompare.sessions.labelling import neuroid_columns, presentation_columns, time_columns
+from reprcompare.sessions.preflight import check_room
+from reprcompare.sessions.states import States
+from reprcompare.sessions.stimuli import Batch, Source, raw_bytes
+
+OUTPUTS = (None, "logits")
+NONFINITE = ("error", "keep")
+N_BUFFERS = 2  # one is filled by the forward pass while the other is written
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a session is told besides network and stimuli; see `reprcompare.sessions.record`."""
+
+    subject: str
+    seed: int
+    batch_size: int
+    outputs: str | None
+    reduce: str | Mapping[str, str] | None
+    time_axis: TimeAxis
+    nonfinite: str
+    compression: int
+    identifier: str
+
+    def __post_init__(self) -> None:
+        if self.outputs not in OUTPUTS:
+            raise InvalidInputError(f"outputs must be None or 'logits', got {self.outputs!r}.")
+        if self.nonfinite not in NONFINITE:
+            raise InvalidInputError(f"nonfinite must be one of {NONFINITE}, got {self.nonfinite!r}")
+        if not isinstance(self.batch_size, int) or self.batch_size < 1:
+            raise InvalidInputError(f"batch_size must be at least 1, got {self.batch_size!r}.")
+        if self.compression not in range(10):
+            raise InvalidInputError(f"compression must be from 0 to 9, got {self.compression!r}.")
+        if not isinstance(self.subject, str) or not self.subject:
+            raise InvalidInputError(f"subject must be a name, got {self.subject!r}.")
+
+    def identity(self) -> dict[str, object]:
+        """Return what belongs to the identity of a session; the size of batches does not."""
+        return {name: value for name, value in vars(self).items() if name != "batch_size"}
+
+
+def run_session(
+    network: nn.Module,
+    source: Source,
+    states: States,
+    capture: Capture,
+    writer: RecordingWriter,
+    settings: Settings,
+    features: Sequence[Column],
+    device: torch.device,
+    bar: tqdm,
+) -> None:
+    """Present all stimuli that are not recorded yet, and finish the file.
+
+    Raises
+    ------
+    RecordingFailedError
+        If the session had to stop; it can be resumed.
+    """
+    run = _Run(network, source, states, capture, writer, settings, device, bar)
+    try:
+        run.go()
+    except KeyboardInterrupt:
+        raise RecordingFailedError(
+            f"interrupted after {writer.rows_done} stimuli; call record again with the same "
+            "arguments to go on from there."
+        ) from None
+    finally:
+        states.restore()
+    run.finish(features)
+
+
+class _Run:
+    def __init__(
+        self,
+        network: nn.Module,
+        source: Source,
+        states: States,
+        capture: Capture,
+        writer: RecordingWriter,
+        settings: Settings,
+        device: torch.device,
+        bar: tqdm,
+    ) -> None:
+        self.network, self.source, self.states = network, source, states
+        self.capture, self.writer, self.settings = capture, writer, settings
+        self.device, self.bar = device, bar
+        self.buffers: list[Tensor] = []
+        self.pending: list[Future[None] | None] = [None] * N_BUFFERS
+        self.dtype = next(
+            (p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32
+        )
+        self.started = time.time()
+        if writer.plan is not None:
+            self._allocate(writer.plan["notes"]["regions"])
+
+    def go(self) -> None:
+        """Present what is missing, in the order of training steps and stimuli."""
+        total = self.source.size
+        done = self.writer.rows_done
+        self.bar.update(done)
+        first_step, first = divmod(done, total) if total else (0, done)
+        with ThreadPoolExecutor(max_workers=1) as store:
+            try:
+                for step in range(first_step, len(self.states)):
+                    self.states.enter(step)
+                    row = step * (total or 0) + first
+                    for batch in self.source.batches(first, self.settings.batch_size):
+                        self._present(batch, row, store)
+                        row += batch.count
+                        self.bar.update(batch.count)
+                    first = 0
+                    if total is not None and row != (step + 1) * total:
+                        raise InvalidInputError(
+                            f"{total} stimulus_ids were given, but {row - step * total} stimuli "
+                            "were found."
+                        )
+            finally:
+                for future in self.pending:
+                    if future is not None:
+                        future.result()
+
+    def finish(self, features: Sequence[Column]) -> None:
+        """Add labels and provenance."""
+        writer, settings = self.writer, self.settings
+        notes = writer.notes
+        if writer.rows_done == 0:
+            raise InvalidInputError("there are no stimuli: the iterable was empty.")
+        ids = self.source.ids
+        if ids is None:
+            found = itertools.chain.from_iterable(note["ids"] for note in notes)
+            ids = check_stimulus_ids(list(found), writer.rows_done)
+        checksums = list(itertools.chain.from_iterable(note["crc32"] for note in notes))[: len(ids)]
+        slots = self.capture.slots
+        assert writer.plan is not None
+        noted = writer.plan["notes"]
+        columns = [
+            *presentation_columns(self.source, ids, checksums),
+            *neuroid_columns(slots, settings.subject),
+            *time_columns(None if settings.time_axis is None else noted["regions"][0]["bins"]),
+            *(features if len(features) > 1 or settings.outputs else ()),
+        ]
+        sizes = {"presentation": len(ids)}
+        if self.states.steps:
+            sizes = {"training_step": len(self.states.steps), **sizes}
+            columns.append(
+                Column("training_step", ("training_step",), [np.array(self.states.steps)])
+            )
+        if settings.outputs:
+            columns.append(string_column("response", ("response",), range(noted["responses"])))
+        types = sorted({slot.dtype for slot in slots})
+        writer.finish(
+            columns,
+            {
+                "reprcompare_format": FORMAT,
+                "kind": "network",
+                "identifier": settings.identifier,
+                "stimulus_set": self.source.identifier,
+                "provenance": json.dumps(self._provenance(notes), sort_keys=True),
+            },
+            {
+                "activity": {
+                    "units": "arbitrary",
+                    "long_name": "activation",
+                    "scaling": "raw",
+                    "original_dtype": ", ".join(types),
+                },
+                "output": {"units": "arbitrary", "long_name": "logit"},
+            },
+            sizes=sizes,
+            compression=settings.compression,
+        )
+
+    def _present(self, batch: Batch, row: int, store: ThreadPoolExecutor) -> None:
+        """Run one batch and hand its responses over for writing."""
+        note: dict[str, object] = {"crc32": _checksums(batch)}
+        if batch.ids is not None:
+            note["ids"] = batch.ids
+        number = (row // self.settings.batch_size) % N_BUFFERS
+        rows = None
+        if self.buffers:
+            self._wait(number)
+            rows = self._buffer(number, batch.count)
+        self.capture.expect(batch.count, rows)
+        # Random networks draw the same for a batch, whether or not the session was interrupted.
+        _seed(self.settings.seed * 1_000_003 + row, self.device)
+        output = self._forward(batch, row)
+        response = response_of(output, batch.count) if self.settings.outputs else None
+        if rows is None:
+            self._begin(batch, response)
+            rows = self._buffer(number, batch.count)
+            self.capture.fill_from_first(rows)
+        else:
+            self.capture.check()
+        content = {"activity": rows[: batch.count].numpy()}
+        if response is not None:
+            content["output"] = response[:, None]
+        self.pending[number] = store.submit(self._store, content, note, row)
+
+    def _forward(self, batch: Batch, row: int) -> object:
+        try:
+            inputs = batch.inputs
+            if isinstance(inputs, dict):
+                return self.network(**{name: self._placed(x) for name, x in inputs.items()})
+            if isinstance(inputs, tuple):
+                return self.network(*map(self._placed, inputs))
+            return self.network(self._placed(inputs))
+        except ReprcompareError:
+            raise
+        except Exception as error:
+            raise RecordingFailedError(
+                f"the network failed on stimuli {self._named(row, batch.count, batch.ids)} with "
+                f"inputs of shape {_shapes(batch)}: {type(error).__name__}: {error}. "
+                f"{self.writer.rows_done} stimuli are kept; mend the cause and call record again."
+            ) from error
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        if tensor.is_floating_point():
+            return tensor.to(self.device, self.dtype)
+        return tensor.to(self.device)
+
+    def _begin(self, batch: Batch, response: np.ndarray | None) -> None:
+        """Plan the file when the first batch has shown what the layers return."""
+        regions = self.capture.describe()
+        self._allocate(regions)
+        lead = ("training_step",) * bool(self.states.steps) + ("presentation",)
+        timed = self.settings.time_axis is not None
+        dims = ("neuroid", "time_bin") if timed else ("neuroid",)
+        streams = [Stream("activity", lead, dims, tuple(self.buffers[0].shape[1:]))]
+        if response is not None:
+            streams.append(
+                Stream("output", lead, ("by_subject", "response"), (1, response.shape[1]))
+            )
+        sizes = {}
+        if self.source.size is not None:
+            steps = {"training_step": len(self.states.steps)} if self.states.steps else {}
+            sizes = {**steps, "presentation": self.source.size}
+        row_bytes = sum(stream.row_bytes for stream in streams)
+        check_room(self.writer.path, row_bytes, sizes, self.settings.compression)
+        notes = {"regions": regions, "responses": 0 if response is None else response.shape[1]}
+        self.writer.begin(streams, sizes, notes)
+
+    def _allocate(self, regions: Sequence[Mapping]) -> None:
+        settings = self.settings
+        self.capture.plan(regions, settings.reduce, settings.seed, self.source.size)
+        n_neuroids = self.capture.slots[-1].columns.stop
+        bins = (regions[0]["bins"],) if settings.time_axis is not None else ()
+        self.row_shape = (n_neuroids, *bins)
+        self.buffers = [torch.empty(0, *self.row_shape) for _ in range(N_BUFFERS)]
+
+    def _buffer(self, number: int, count: int) -> Tensor:
+        if len(self.buffers[number]) < count:
+            self.buffers[number] = torch.empty(count, *self.row_shape)
+        return self.buffers[number]
+
+    def _wait(self, number: int) -> None:
+        future, self.pending[number] = self.pending[number], None
+        if future is not None:
+            future.result()
+
+    def _store(self, content: dict[str, np.ndarray], note: dict, row: int) -> None:
+        """Check and write one batch, while the next one runs."""
+        activity = content["activity"]
+        with np.errstate(all="ignore"):
+            suspicious = not np.isfinite(activity.sum())
+        if suspicious:
+            count = activity.size - int(np.isfinite(activity).sum())
+            if count and self.settings.nonfinite == "error":
+                raise RecordingFailedError(self._nonfinite(activity, count, note, row))
+            note["nonfinite"] = count
+        self.writer.append(content, note)
+
+    def _nonfinite(self, activity: np.ndarray, count: int, note: dict, row: int) -> str:
+        place = np.argwhere(~np.isfinite(activity))[0]
+        region = next(s.region for s in self.capture.slots if place[1] < s.columns.stop)
+        name = self._named(row + int(place[0]), 1, (note.get("ids") or [None])[place[0] :])
+        value = activity[tuple(place)]
+        return (
+            f"layer {region} answered {value} to stimulus {name} ({count} such values in this "
+            "batch). Mend the network or the stimulus, or pass nonfinite='keep' to store such "
+            f"values; {self.writer.rows_done} stimuli are kept."
+        )
+
+    def _named(self, row: int, count: int, ids: Sequence[str | None] | None) -> str:
+        if self.source.ids is not None:
+            first = row % len(self.source.ids)
+            ids = self.source.ids[first : first + count].tolist()
+        return listing(map(repr, (ids or [])[:count]), 3)
+
+    def _provenance(self, notes: Sequence[Mapping]) -> dict[str, object]:
+        return {
+            "session": self.writer.session,
+            "layers": {
+                slot.region: {"shape": slot.shape, "dtype": slot.dtype, "size": slot.reduction.size}
+                for slot in self.capture.slots
+            },
+            "batch_size": self.settings.batch_size,
+            "nonfinite_values": sum(note.get("nonfinite", 0) for note in notes),
+            "versions": identity.versions(),
+            "machine": identity.machine(self.device),
+            "command": identity.command(),
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": round(time.time() - self.started, 3),
+        }
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    # torch.manual_seed also visits every accelerator there might be, which costs a millisecond.
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
+def _checksums(batch: Batch) -> list[int]:
+    """Return the CRC-32 of every stimulus of a batch."""
+    sums = [0] * batch.count
+    for raw in raw_bytes(batch.inputs):
+        size = len(raw) // batch.count
+        for number in range(batch.count):
+            sums[number] = zlib.crc32(raw[number * size : (number + 1) * size], sums[number])
+    return sums
+
+
+def _shapes(batch: Batch) -> str:
+    inputs = batch.inputs
+    if isinstance(inputs, Tensor):
+        return str(tuple(inputs.shape))
+    parts = inputs.values() if isinstance(inputs, dict) else inputs
+    return listing(tuple(part.shape) for part in parts)

@@ -1,0 +1,111 @@
+"""The states that a network takes during a session, and leaving it as it was."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from reprcompare.errors import InvalidInputError
+from reprcompare.sessions.weights import load_weights, weights_sha256
+
+Checkpoints = Mapping[int, Mapping[str, Tensor] | str | os.PathLike[str]]
+
+
+class States:
+    """The network as it is, or one state for each training step.
+
+    Parameters
+    ----------
+    network
+        The network that the states belong to.
+    checkpoints
+        States or files of them by training step; None for the network as it is.
+
+    Attributes
+    ----------
+    steps : list of int
+        Training steps in rising order, empty without checkpoints.
+    sha256 : str
+        Checksum of the weights of all states.
+
+    Raises
+    ------
+    InvalidInputError
+        If a file cannot be loaded safely, or there is no checkpoint.
+    """
+
+    def __init__(self, network: nn.Module, checkpoints: Checkpoints | None) -> None:
+        self._network = network
+        self._checkpoints = checkpoints
+        self.steps = [] if checkpoints is None else sorted(int(step) for step in checkpoints)
+        if checkpoints is None:
+            self.sha256 = weights_sha256(network)
+            return
+        if not self.steps:
+            raise InvalidInputError("checkpoints is empty; give at least one state.")
+        self._original = {name: value.clone() for name, value in network.state_dict().items()}
+        sums = [weights_sha256(self._state(step)) for step in self.steps]
+        self.sha256 = hashlib.sha256(" ".join(sums).encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return max(1, len(self.steps))
+
+    def enter(self, number: int) -> None:
+        """Put the network into one of its states."""
+        if self._checkpoints is not None:
+            step = self.steps[number]
+            try:
+                self._network.load_state_dict(self._state(step))
+            except RuntimeError as error:
+                raise InvalidInputError(
+                    f"the checkpoint of training step {step} does not fit the network: {error}"
+                ) from error
+
+    def restore(self) -> None:
+        """Put the network back into the state that it had before."""
+        if self._checkpoints is not None:
+            self._network.load_state_dict(self._original)
+
+    def _state(self, step: int) -> Mapping[str, Tensor]:
+        assert self._checkpoints is not None
+        state = self._checkpoints[step]
+        return state if isinstance(state, Mapping) else load_weights(state)
+
+
+@contextmanager
+def as_it_was(
+    network: nn.Module, device: str | torch.device | None, training: bool
+) -> Iterator[torch.device]:
+    """Prepare a network for recording, yield where it runs, and leave it as it was.
+
+    No gradients, evaluation mode unless `training`, and a random state of its own.
+    """
+    home = _device_of(network)
+    place = torch.device(device) if device is not None else home
+    modes = [(module, module.training) for module in network.modules()]
+    fused = torch.backends.mha.get_fastpath_enabled()
+    accelerators = [place] if place.type == "cuda" else []
+    with torch.random.fork_rng(devices=accelerators), torch.no_grad():
+        try:
+            # The fused path of nn.TransformerEncoderLayer passes by the layers inside it.
+            torch.backends.mha.set_fastpath_enabled(False)
+            if not training:
+                network.eval()
+            if place != home:
+                network.to(place)
+            yield place
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
+            for module, mode in modes:
+                module.training = mode
+            if place != home:
+                network.to(home)
+
+
+def _device_of(network: nn.Module) -> torch.device:
+    for tensor in (*network.parameters(), *network.buffers()):
+        return tensor.device
+    return torch.device("cpu")
