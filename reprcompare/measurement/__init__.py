@@ -1,6 +1,30 @@
 """What happens between a signal and an analysis: averaging, noise, reliability, instruments."""
 
 from reprcompare.measurement.averaging import average, time_window
+from reprcompare.measurement.parts import Part, parts
+from reprcompare.measurement.preparation import drop_missing, normalise_noise, zscore
+from reprcompare.measurement.reliability import (
+    noise_ceiling,
+    region_reliability,
+    select_reliable,
+    spearman_brown,
+    split_half,
+)
 from reprcompare.measurement.simulation import INSTRUMENTS, simulate_brain
 
-__all__ = ["INSTRUMENTS", "average", "simulate_brain", "time_window"]
+__all__ = [
+    "INSTRUMENTS",
+    "Part",
+    "average",
+    "drop_missing",
+    "noise_ceiling",
+    "normalise_noise",
+    "parts",
+    "region_reliability",
+    "select_reliable",
+    "simulate_brain",
+    "spearman_brown",
+    "split_half",
+    "time_window",
+    "zscore",
+]

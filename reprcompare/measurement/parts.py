@@ -1,0 +1,138 @@
+"""The parts of a recording that are measured together: one subject's region at a time."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from reprcompare.errors import InvalidInputError, NotIdentifiableError, listing
+
+
+@dataclass(frozen=True)
+class Part:
+    """The neuroids of one subject in one region, and the presentations that they were shown.
+
+    Attributes
+    ----------
+    subject, region
+        Names.
+    neuroids : array of int, shape (p,)
+        Their places in the recording.
+    presentations : array of int, shape (n,)
+        Places of the presentations in which anything was measured.
+    activity : array, shape (n, p)
+        Responses, float64.
+    stimulus : array of int, shape (n,)
+        Which stimulus each presentation shows, in order of first appearance.
+    """
+
+    subject: str
+    region: str
+    neuroids: np.ndarray
+    presentations: np.ndarray
+    activity: np.ndarray
+    stimulus: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Presentations of each stimulus, shape (n_stimuli,)."""
+        return np.bincount(self.stimulus)
+
+    def means(self) -> np.ndarray:
+        """Mean response to each stimulus, shape (n_stimuli, p)."""
+        return stimulus_means(self.activity, self.stimulus)
+
+    def residuals(self) -> np.ndarray:
+        """Responses without the mean of their stimulus, shape (n, p)."""
+        return self.activity - self.means()[self.stimulus]
+
+    def require_repeats(self, least: int = 2) -> None:
+        """Raise NotIdentifiableError if a stimulus was not shown often enough."""
+        fewest = int(self.counts.min())
+        if fewest < least:
+            raise NotIdentifiableError(
+                f"{self.subject}, {self.region}: a stimulus was shown {fewest} time(s), and this "
+                f"needs at least {least} repetitions of every stimulus to tell signal from noise."
+            )
+
+
+def parts(recording: xr.Dataset) -> Iterator[Part]:
+    """Yield the regions of every subject, in order of first appearance.
+
+    Presentations in which none of the subject's neuroids has a value were not shown to it and are
+    left out of its parts.
+
+    Raises
+    ------
+    InvalidInputError
+        If an axis of time or training is left, or values are missing in other places.
+    """
+    for axis in ("time_bin", "training_step"):
+        if axis in recording.dims:
+            raise InvalidInputError(
+                f"the recording still has the axis {axis!r}; select or average it first."
+            )
+    owners = pd.MultiIndex.from_arrays([recording["subject"].values, recording["region"].values])
+    codes, names = owners.factorize()
+    stimulus_id = recording["stimulus_id"].values
+    for code, (subject, region) in enumerate(names):
+        neuroids = np.flatnonzero(codes == code)
+        activity = recording["activity"].isel(neuroid=neuroids).values.astype(float)
+        shown = np.flatnonzero(~np.isnan(activity).all(axis=1))
+        activity = activity[shown]
+        broken = ~np.isfinite(activity).all(axis=0)
+        if broken.any() or not len(shown):
+            where = listing(recording["neuroid_id"].values[neuroids[broken]], 3) or "all neuroids"
+            raise InvalidInputError(
+                f"{subject}, {region}: values are missing or infinite in {where}; drop such "
+                "neuroids with drop_missing first."
+            )
+        stimulus = pd.factorize(stimulus_id[shown])[0]
+        yield Part(str(subject), str(region), neuroids, shown, activity, stimulus)
+
+
+def stimulus_means(activity: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
+    """Average presentations of the same stimulus.
+
+    Parameters
+    ----------
+    activity : array, shape (n, p)
+    stimulus : array of int, shape (n,)
+        Codes from 0 to n_stimuli - 1.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_stimuli, p)
+    """
+    order = np.argsort(stimulus, kind="stable")
+    starts = np.searchsorted(stimulus[order], np.arange(stimulus.max() + 1))
+    sums = np.add.reduceat(activity[order], starts, axis=0)
+    return sums / np.bincount(stimulus)[:, None]
+
+
+def prepared(
+    recording: xr.Dataset, step: str, activity: np.ndarray | None = None, scaling: str = ""
+) -> xr.Dataset:
+    """Return the recording with new activity, and the step written down.
+
+    Parameters
+    ----------
+    recording
+        What was prepared.
+    step
+        What was done; appended to the JSON list in the attribute `preparation`.
+    activity
+        New values of the same shape; the old ones by default.
+    scaling
+        New value of the attribute `scaling` of `activity`.
+    """
+    before = json.loads(str(recording.attrs.get("preparation") or "[]"))
+    result = recording.assign_attrs(preparation=json.dumps([*before, step]))
+    if activity is not None:
+        old = recording["activity"]
+        attrs = old.attrs | ({"scaling": scaling} if scaling else {})
+        result["activity"] = (old.dims, activity.astype(np.float32, copy=False), attrs)
+    return result

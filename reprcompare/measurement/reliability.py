@@ -1,0 +1,320 @@
+"""How much of a response repeats: per neuroid and per region, with the definition beside it."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from reprcompare.errors import InvalidInputError, NotIdentifiableError
+from reprcompare.measurement.parts import Part, parts, prepared, stimulus_means
+
+SPLIT_HALF: Final = (
+    "Pearson correlation over stimuli of the means of two halves of the repetitions, averaged over "
+    "random splits, corrected to all repetitions (Spearman-Brown)"
+)
+NOISE_CEILING: Final = (
+    "signal variance / (signal variance + noise variance x mean of 1 / repetitions): the largest "
+    "r2 with the mean over repetitions (NCSNR; Allen et al. 2022)"
+)
+REGION: Final = (
+    "sum of signal variances / variance of means over repetitions, summed over neuroids; interval "
+    "by bootstrap over stimuli"
+)
+
+
+def spearman_brown(reliability: np.ndarray | float, factor: float) -> np.ndarray:
+    """Predict the reliability of a measurement that is `factor` times as long.
+
+    Parameters
+    ----------
+    reliability
+        Of the shorter measurement.
+    factor
+        Ratio of the lengths.
+
+    Examples
+    --------
+    >>> round(float(spearman_brown(0.5, 2)), 3)
+    0.667
+    """
+    r = np.asarray(reliability, dtype=float)
+    return factor * r / (1 + (factor - 1) * r)
+
+
+def split_half(recording: xr.Dataset, n_splits: int = 100, seed: int = 0) -> pd.DataFrame:
+    """Estimate the reliability of every neuroid by splitting the repetitions in halves.
+
+    Where stimuli were repeated unequally often, every split uses as many presentations of each as
+    the rarest one has.
+
+    Parameters
+    ----------
+    recording
+        A recording with at least two repetitions of every stimulus.
+    n_splits
+        Random splits that are averaged.
+    seed
+        Of the splits.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One neuroid a row: subject, region, neuroid_id, reliability (of the mean over
+        `n_repetitions`), n_repetitions, definition. Neuroids that never vary get NaN.
+
+    Raises
+    ------
+    NotIdentifiableError
+        If a stimulus was not repeated, or there are fewer than three stimuli.
+    """
+    random = np.random.default_rng(seed)
+    rows = []
+    for part in parts(recording):
+        part.require_repeats()
+        _require_stimuli(part)
+        n = int(part.counts.min())
+        half = n // 2
+        total = np.zeros(len(part.neuroids))
+        for _ in range(n_splits):
+            first, second = _halves(part, half, random)
+            total += _correlations(first, second)
+        corrected = spearman_brown(total / n_splits, n / half)
+        rows.append(_table(recording, part, reliability=corrected, n_repetitions=n))
+    return pd.concat(rows, ignore_index=True).assign(definition=SPLIT_HALF)
+
+
+def noise_ceiling(recording: xr.Dataset) -> pd.DataFrame:
+    """Estimate signal, noise and the largest reachable r2 of every neuroid.
+
+    Noise variance is the variance of repetitions around their stimulus mean; signal variance the
+    variance of stimulus means without the noise that is left in them. Both estimates are unbiased,
+    so the signal variance of a neuroid without signal is negative as often as positive; the
+    ceiling counts it as 0 then.
+
+    Parameters
+    ----------
+    recording
+        A recording with repetitions.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One neuroid a row: subject, region, neuroid_id, signal_variance, noise_variance, ncsnr
+        (ratio of standard deviations, single trial), ceiling_r2, definition.
+
+    Raises
+    ------
+    NotIdentifiableError
+        If nothing was repeated, or there are fewer than three stimuli.
+
+    References
+    ----------
+    Allen et al. 2022, A massive 7T fMRI dataset to bridge cognitive neuroscience and artificial
+    intelligence, Nature Neuroscience 25, 116 (Methods, noise ceiling).
+    """
+    rows = []
+    for part in parts(recording):
+        _require_stimuli(part)
+        signal, noise = _variances(part)
+        share = (1 / part.counts).mean()
+        positive = np.maximum(signal, 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ncsnr = np.sqrt(positive / noise)
+            ceiling = positive / (positive + share * noise)
+        rows.append(
+            _table(
+                recording,
+                part,
+                signal_variance=signal,
+                noise_variance=noise,
+                ncsnr=ncsnr,
+                ceiling_r2=ceiling,
+            )
+        )
+    return pd.concat(rows, ignore_index=True).assign(definition=NOISE_CEILING)
+
+
+def region_reliability(
+    recording: xr.Dataset, n_bootstrap: int = 1000, confidence: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """Estimate which fraction of a region's variance over stimuli is signal.
+
+    Parameters
+    ----------
+    recording
+        A recording with repetitions.
+    n_bootstrap
+        Draws of stimuli for the interval.
+    confidence
+        Of the interval.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One region of a subject a row: subject, region, reliability, ci_low, ci_high, n_neuroids,
+        n_stimuli, definition.
+
+    Raises
+    ------
+    NotIdentifiableError
+        If nothing was repeated, or there are fewer than three stimuli.
+    """
+    if not 0 < confidence < 1 or n_bootstrap < 1:
+        raise InvalidInputError(
+            f"expected a confidence between 0 and 1 and at least one draw, got {confidence} and "
+            f"{n_bootstrap}."
+        )
+    random = np.random.default_rng(seed)
+    tail = (1 - confidence) / 2
+    rows = []
+    for part in parts(recording):
+        _require_stimuli(part)
+        n = len(part.counts)
+        draws = random.multinomial(n, np.full(n, 1 / n), size=n_bootstrap).astype(float)
+        low, high = np.nanquantile(_pooled(part, draws), [tail, 1 - tail])
+        rows.append(
+            {
+                "subject": part.subject,
+                "region": part.region,
+                "reliability": float(_pooled(part, np.ones((1, n)))[0]),
+                "ci_low": low,
+                "ci_high": high,
+                "n_neuroids": len(part.neuroids),
+                "n_stimuli": n,
+                "definition": REGION,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def select_reliable(recording: xr.Dataset, threshold: float = 0.1, seed: int = 0) -> xr.Dataset:
+    """Keep neuroids that are reliable in one half of the repetitions, and return the other half.
+
+    Selection and later analysis so never use the same trials.
+
+    Parameters
+    ----------
+    recording
+        A recording with at least three repetitions of every stimulus.
+    threshold
+        Smallest `ceiling_r2` of the selecting half (see `noise_ceiling`) that is kept.
+    seed
+        Of the split.
+
+    Returns
+    -------
+    xarray.Dataset
+        The presentations that did not take part in the selection.
+
+    Raises
+    ------
+    NotIdentifiableError
+        If a stimulus has fewer than three repetitions, or no neuroid is reliable enough.
+    """
+    stimulus = pd.factorize(recording["stimulus_id"].values)[0]
+    fewest = int(np.bincount(stimulus).min())
+    if fewest < 3:
+        raise NotIdentifiableError(
+            f"a stimulus was shown {fewest} time(s); selecting neuroids on independent data needs "
+            "three repetitions of every stimulus, two to select and one to keep."
+        )
+    order = np.random.default_rng(seed).permutation(len(stimulus))
+    rank = pd.Series(stimulus[order]).groupby(stimulus[order]).cumcount().to_numpy()
+    selecting = np.empty(len(stimulus), dtype=bool)
+    selecting[order] = rank < np.maximum(2, np.bincount(stimulus)[stimulus[order]] // 2)
+    table = noise_ceiling(recording.isel(presentation=np.flatnonzero(selecting)))
+    kept = table.set_index("neuroid_id").loc[recording["neuroid_id"].values, "ceiling_r2"]
+    places = np.flatnonzero(kept.to_numpy() >= threshold)
+    if not len(places):
+        raise NotIdentifiableError(
+            f"no neuroid reaches a noise ceiling of {threshold} (r2); the best has "
+            f"{kept.max():.3f}."
+        )
+    chosen = recording.isel(presentation=np.flatnonzero(~selecting), neuroid=places)
+    return prepared(
+        chosen,
+        f"kept {len(places)} of {len(kept)} neuroids with ceiling_r2 >= {threshold} in "
+        f"{selecting.sum()} other presentations (seed {seed})",
+    )
+
+
+def _pooled(part: Part, weights: np.ndarray) -> np.ndarray:
+    """Reliability of a region for draws of its stimuli.
+
+    Parameters
+    ----------
+    part
+        Subject and region.
+    weights : array, shape (n_draws, n_stimuli)
+        How often each stimulus was drawn.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_draws,)
+        NaN where a draw holds no repetition or no variance.
+    """
+    _noise_freedom(part)
+    means = part.means()
+    means = means - means.mean(axis=0)
+    within = np.bincount(part.stimulus, (part.residuals() ** 2).sum(axis=1))
+    n = weights.sum(axis=1)
+    lengths = weights @ (means**2).sum(axis=1)
+    centres = np.concatenate(
+        [((w @ means) ** 2).sum(axis=1) for w in np.array_split(weights, 1 + len(weights) // 100)]
+    )
+    total = (lengths - centres / n) / (n - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        noise = (weights @ within) / (weights @ (part.counts - 1)) * (weights @ (1 / part.counts))
+        return np.where(total > 0, 1 - noise / n / total, np.nan)
+
+
+def _variances(part: Part) -> tuple[np.ndarray, np.ndarray]:
+    """Return unbiased signal and noise variances of single trials, each of shape (p,)."""
+    noise = (part.residuals() ** 2).sum(axis=0) / _noise_freedom(part)
+    return part.means().var(axis=0, ddof=1) - noise * (1 / part.counts).mean(), noise
+
+
+def _noise_freedom(part: Part) -> int:
+    freedom = len(part.stimulus) - len(part.counts)
+    if freedom == 0:
+        part.require_repeats()
+    return freedom
+
+
+def _require_stimuli(part: Part) -> None:
+    if len(part.counts) < 3:
+        raise NotIdentifiableError(
+            f"{part.subject}, {part.region}: reliability over stimuli needs at least three stimuli,"
+            f" got {len(part.counts)}."
+        )
+
+
+def _halves(part: Part, half: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return stimulus means of two disjoint random draws of `half` presentations of each."""
+    order = random.permutation(len(part.stimulus))
+    order = order[np.argsort(part.stimulus[order], kind="stable")]
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(part.counts) - part.counts, part.counts)
+    picks = (order[rank < half], order[(rank >= half) & (rank < 2 * half)])
+    first, second = (stimulus_means(part.activity[p], part.stimulus[p]) for p in picks)
+    return first, second
+
+
+def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Correlate columns; NaN for columns that do not vary."""
+    a, b = (x - x.mean(axis=0) for x in (first, second))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+
+
+def _table(recording: xr.Dataset, part: Part, **columns: np.ndarray | int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "subject": part.subject,
+            "region": part.region,
+            "neuroid_id": recording["neuroid_id"].values[part.neuroids],
+        }
+        | columns
+    )
