@@ -1,0 +1,102 @@
+"""Figures of comparisons: points with intervals, the noise ceiling as a band."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reprcompare.geometry import COMPARATORS
+
+POINT = "#0072B2"
+SUBJECT = "#999999"
+CEILING = "#DDDDDD"
+ALPHA = 0.05
+
+
+def plot_scores(
+    table: pd.DataFrame, ceiling: pd.DataFrame, subjects: pd.DataFrame | None = None
+) -> Figure:
+    """Draw one panel a brain region: every model's score, its interval and its subjects.
+
+    Parameters
+    ----------
+    table, ceiling, subjects
+        Of a `Comparison`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Filled points differ from the value of unrelated RDMs (p_zero < 0.05). The band spans the
+        noise ceiling, the dashed line is the value of unrelated RDMs.
+    """
+    regions = list(dict.fromkeys(table["brain_region"]))
+    n_rows = int(table.groupby("brain_region", sort=False).size().max())
+    figure, axes = plt.subplots(
+        1,
+        len(regions),
+        figsize=(max(4.0, 0.45 * n_rows + 1.5) * len(regions), 4.2),
+        squeeze=False,
+        sharey=True,
+        layout="constrained",
+    )
+    for axis, region in zip(axes[0], regions, strict=True):
+        rows = table[table["brain_region"] == region].reset_index(drop=True)
+        bounds = ceiling[ceiling["brain_region"] == region].iloc[0]
+        _panel(axis, rows, bounds, subjects)
+        axis.set_title(region)
+    label = COMPARATORS[str(table["comparator"].iloc[0])].label
+    axes[0, 0].set_ylabel(f"{label} with the brain's RDM")
+    return figure
+
+
+def _panel(
+    axis: Axes, rows: pd.DataFrame, bounds: pd.Series, subjects: pd.DataFrame | None
+) -> None:
+    if np.isfinite(bounds["lower"]):
+        axis.axhspan(bounds["lower"], bounds["upper"], color=CEILING, zorder=0, lw=0)
+        axis.annotate(
+            f"noise ceiling, {int(bounds['n_subjects'])} subjects",
+            (0.02, bounds["upper"]),
+            xycoords=("axes fraction", "data"),
+            va="bottom",
+            fontsize="small",
+            color="#555555",
+        )
+    axis.axhline(float(rows["unrelated"].mean()), color="black", lw=0.8, ls="--", zorder=1)
+    places = np.arange(len(rows))
+    if subjects is not None and len(subjects):
+        _points_of_subjects(axis, rows, subjects)
+    axis.errorbar(
+        places,
+        rows["score"],
+        yerr=[rows["score"] - rows["ci_low"], rows["ci_high"] - rows["score"]],
+        fmt="none",
+        ecolor=POINT,
+        lw=1.5,
+        zorder=3,
+    )
+    significant = (rows["p_zero"] < ALPHA).to_numpy()
+    axis.scatter(
+        places,
+        rows["score"],
+        s=42,
+        zorder=4,
+        edgecolors=POINT,
+        facecolors=[POINT if yes else "white" for yes in significant],
+    )
+    names = [
+        "\n".join(filter(None, pair))
+        for pair in zip(rows["model"].astype(str), rows["model_region"].astype(str), strict=True)
+    ]
+    axis.set_xticks(places, names, rotation=60, ha="right", fontsize="small")
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _points_of_subjects(axis: Axes, rows: pd.DataFrame, subjects: pd.DataFrame) -> None:
+    keys = ["model", "model_region", "brain_region"]
+    placed = subjects.merge(rows[keys].assign(place=np.arange(len(rows))), on=keys)
+    if placed["subject"].nunique() > 1:
+        offset = placed.groupby("place").cumcount()
+        spread = (offset / max(offset.max(), 1) - 0.5) * 0.3
+        axis.scatter(placed["place"] + spread, placed["score"], s=9, color=SUBJECT, zorder=2)

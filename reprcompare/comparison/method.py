@@ -1,0 +1,94 @@
+"""The paragraph that says what a comparison did, and what it may be generalised to."""
+
+from reprcompare.comparison.inputs import Joined
+from reprcompare.geometry import Comparator
+
+_GENERALISES = {
+    "both": "new subjects and new stimuli of the kind that was used",
+    "stimuli": "new stimuli of the kind that was used, for these subjects",
+    "subjects": "new subjects, for these stimuli",
+}
+
+
+def describe(
+    joined: Joined,
+    comparator: Comparator,
+    resample: str,
+    by_default: bool,
+    metric: str,
+    nan: str,
+    n_draws: int,
+) -> str:
+    """Write what was compared, how it was tested, and what the tests generalise to."""
+    sentences = [_compared(joined, comparator, by_default, metric)]
+    for region in joined.brain:
+        sentences.append(_generalised(region.region, len(region.subjects), resample))
+    sentences.append(_tested(comparator, n_draws, resample))
+    networks = {len(part.subjects) for parts in joined.models.values() for part in parts}
+    if max(networks) > 1:
+        sentences.append(
+            "Models with several networks score as the mean over them, and networks are a further "
+            "random factor: intervals generalise to new networks of the class."
+        )
+    sentences += _sessions(joined) + _dropped(joined, nan)
+    return " ".join(sentences)
+
+
+def _compared(joined: Joined, comparator: Comparator, by_default: bool, metric: str) -> str:
+    choice = " (the default)" if by_default else ""
+    return (
+        f"RDMs of {len(joined.stimulus_ids)} stimuli, joined by stimulus id, were compared by "
+        f"{comparator.label}{choice}: {comparator.says}. Recordings entered with the dissimilarity "
+        f"{metric!r}."
+    )
+
+
+def _generalised(region: str, n_subjects: int, resample: str) -> str:
+    place = f"In {region}, intervals" if region else "Intervals"
+    if n_subjects == 1 and resample == "both":
+        return (
+            f"{place} and tests generalise to {_GENERALISES['stimuli']}: there is one brain "
+            "subject, so nothing can be said about new subjects, and there is no noise ceiling."
+        )
+    return f"{place} and tests ({n_subjects} subjects) generalise to {_GENERALISES[resample]}."
+
+
+def _tested(comparator: Comparator, n_draws: int, resample: str) -> str:
+    zero = (
+        "p_zero is a one-sided t test over subjects of the null hypothesis that the mean score is "
+        "that of unrelated RDMs"
+        if resample == "subjects"
+        else f"p_zero tests the null hypothesis that a model is unrelated to the brain, one-sided, "
+        f"by {n_draws} permutations of its stimulus labels"
+    )
+    if comparator.family == "sign" and resample != "subjects":
+        zero += " (carried out on rho-a)"
+    return (
+        "Standard errors come from the influence of every subject and pair of stimuli on the "
+        "score, where only terms that share neither are independent; intervals and differences "
+        f"(two-sided) use Student's t with Satterthwaite's degrees of freedom. {zero}; p_ceiling "
+        "the null hypothesis that it reaches the lower noise ceiling, against lying below it. "
+        "p_holm is corrected for all pairs of models of a brain region, other p values are not "
+        "corrected."
+    )
+
+
+def _sessions(joined: Joined) -> list[str]:
+    most = max(n for region in joined.brain for n in region.n_sessions)
+    if most == 1:
+        return []
+    return ["Sessions of one subject were averaged first and are not counted as subjects."]
+
+
+def _dropped(joined: Joined, nan: str) -> list[str]:
+    sentences = []
+    if nan == "drop":
+        gone = joined.dropped.get("undefined", [])
+        sentences.append(
+            f"Stimuli with undefined dissimilarities were left out ({len(gone)}; nan='drop')."
+        )
+    unshared = {name: ids for name, ids in joined.dropped.items() if name != "undefined"}
+    if unshared:
+        said = ", ".join(f"{len(ids)} of {name}" for name, ids in unshared.items())
+        sentences.append(f"Stimuli that not all objects share were left out: {said}.")
+    return sentences

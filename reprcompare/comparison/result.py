@@ -1,0 +1,47 @@
+"""What a comparison returns."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reprcompare.comparison.figures import plot_scores
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores of models, with what they can be held against.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row for every model, model region and brain region: score, se, ci_low, ci_high, df,
+        p_zero, p_ceiling, unrelated, n_stimuli, n_subjects, n_networks, comparator.
+    pairs : pandas.DataFrame
+        Differences between models of one brain region: difference, se, ci_low, ci_high, df, p, and
+        p_holm, corrected for all pairs of that brain region.
+    ceiling : pandas.DataFrame
+        One row for every brain region: lower, upper, upper_null, n_subjects.
+    method : str
+        What was computed and tested, in words.
+    dropped : dict
+        Stimuli that were left out, by the object that had them.
+    subjects : pandas.DataFrame
+        Score of every model with every subject.
+    """
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    ceiling: pd.DataFrame
+    method: str
+    dropped: dict[str, list[str]] = field(default_factory=dict)
+    subjects: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def plot(self) -> Figure:
+        """Draw the scores as points with intervals, under the noise ceiling.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        return plot_scores(self.table, self.ceiling, self.subjects)

@@ -1,0 +1,164 @@
+"""The noise ceiling: how well subjects are described by each other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+
+from reprcompare.geometry.comparators import Comparator
+from reprcompare.geometry.dissimilarity import count_stimuli
+from reprcompare.geometry.influence import influences
+from reprcompare.geometry.products import resampled_products
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """Bounds on the score that a model can reach with these subjects.
+
+    Attributes
+    ----------
+    lower
+        Mean score of every subject with the mean of the others. A model that knows what subjects
+        share reaches it.
+    upper
+        The same with the mean of all subjects. It contains the subject itself, so it lies above
+        zero for pure noise; see `upper_null`.
+    upper_null
+        What `upper` would be for as many subjects of pure noise, by permuting the stimuli of every
+        subject. NaN if there is one subject.
+    n_subjects
+    """
+
+    lower: float
+    upper: float
+    n_subjects: int
+    upper_null: float
+
+
+def noise_ceiling(
+    brains: np.ndarray, comparator: Comparator, n_permutations: int = 100, seed: int = 0
+) -> Ceiling:
+    """Compute the noise ceiling of a group of subjects.
+
+    Parameters
+    ----------
+    brains : array, shape (n_subjects, n_pairs)
+        One RDM a subject: sessions of one subject are averaged before.
+    comparator
+    n_permutations
+        For `upper_null`; 0 leaves it NaN.
+    seed
+
+    Returns
+    -------
+    Ceiling
+        With NaN bounds for one subject.
+
+    References
+    ----------
+    Nili et al. (2014), PLoS Computational Biology 10(4).
+
+    Examples
+    --------
+    >>> from reprcompare.geometry.comparators import COMPARATORS
+    >>> y = np.random.default_rng(0).random((3, 45))
+    >>> noise_ceiling(y, COMPARATORS["correlation"]).upper > 0.4
+    True
+    """
+    n_subjects = len(brains)
+    if n_subjects < 2:
+        return Ceiling(np.nan, np.nan, n_subjects, np.nan)
+    lower, upper = _bounds(brains, comparator)
+    rng = np.random.default_rng(seed)
+    n = count_stimuli(brains.shape[1])
+    nulls = []
+    for _ in range(n_permutations):
+        shuffled = np.stack([permute_stimuli(one, rng.permutation(n)) for one in brains])
+        nulls.append(_bounds(shuffled, comparator, lower=False)[1])
+    return Ceiling(lower, upper, n_subjects, float(np.mean(nulls)) if nulls else np.nan)
+
+
+def permute_stimuli(vector: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Reorder the stimuli of one RDM in condensed form.
+
+    Examples
+    --------
+    >>> permute_stimuli(np.array([1.0, 2, 3]), np.array([1, 0, 2]))
+    array([1., 3., 2.])
+    """
+    n = len(order)
+    rows, columns = np.triu_indices(n, 1)
+    i, j = np.sort([order[rows], order[columns]], axis=0)
+    return vector[i * n - i * (i + 1) // 2 + j - i - 1]
+
+
+def pooling_form(brains: np.ndarray, comparator: Comparator) -> np.ndarray:
+    """Bring RDMs (n, n_pairs) to the scale on which subjects are averaged, as rsatoolbox does.
+
+    Ranks for rank comparators; otherwise divided by their length, after removing the mean where the
+    comparator does.
+    """
+    if comparator.family in ("rank", "sign"):
+        return rankdata(brains, axis=1)
+    if comparator.family == "matrix":
+        return np.asarray(brains, dtype=float)
+    centred = brains - brains.mean(axis=1, keepdims=True) if comparator.centred else brains
+    lengths = np.sqrt((centred**2).mean(axis=1, keepdims=True))
+    return centred / np.where(lengths > 0, lengths, 1.0)
+
+
+def _bounds(
+    brains: np.ndarray, comparator: Comparator, *, lower: bool = True
+) -> tuple[float, float]:
+    pooled = pooling_form(brains, comparator)
+    total = pooled.sum(axis=0)
+    once = np.ones((1, count_stimuli(brains.shape[1])))
+    upper = resampled_products(total[None], brains, once, comparator).scores()[0, 0].mean()
+    if not lower:
+        return np.nan, float(upper)
+    folds = [
+        resampled_products((total - own)[None], one[None], once, comparator).scores()[0, 0, 0]
+        for own, one in zip(pooled, brains, strict=True)
+    ]
+    return float(np.mean(folds)), float(upper)
+
+
+def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> np.ndarray:
+    r"""Decompose the lower ceiling over subjects and pairs of stimuli, as scores are.
+
+    A subject acts on the ceiling in two ways: through its own fold, and through the mean in the
+    folds of the others. With unit-length RDMs y and the mean p of the others, the second part is
+    the derivative of the cosine of y_s and p_s by the weight of y_t in p_s.
+
+    Parameters
+    ----------
+    brains : array, shape (n_subjects, n_pairs)
+        At least two subjects.
+    comparator
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_subjects, n_pairs)
+        Its mean is the lower ceiling. Ranks are taken as fixed in the second part.
+    """
+    pooled = pooling_form(brains, comparator)
+    total = pooled.sum(axis=0)
+    n_subjects, n_pairs = brains.shape
+    terms = np.empty((n_subjects, n_pairs))
+    through_others = np.zeros((n_subjects, n_pairs))
+    gap = np.zeros(n_pairs)
+    gaps = np.empty((n_subjects, n_pairs))
+    unit = pooled - pooled.mean(axis=1, keepdims=True) if comparator.centred else pooled
+    unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
+    everyone = unit.sum(axis=0)
+    for s in range(n_subjects):
+        score, influence = influences(total - pooled[s], brains[s][None], comparator)
+        terms[s] = score[0] + influence[0]
+        others = everyone - unit[s]
+        length = np.linalg.norm(others)
+        direction = others / length
+        gaps[s] = (unit[s] - (unit[s] @ direction) * direction) / length
+        gap += gaps[s]
+    for t in range(n_subjects):
+        through_others[t] = n_pairs * unit[t] * (gap - gaps[t])
+    return terms + through_others

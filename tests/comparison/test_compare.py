@@ -1,0 +1,240 @@
+"""What `compare` promises: labels, sessions, what can be generalised to, published values."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rsatoolbox.rdm import RDMs
+from scipy import io, stats
+from scipy.spatial.distance import squareform
+
+from reprcompare.comparison import compare
+from reprcompare.errors import (
+    InvalidInputError,
+    LabelMismatchError,
+    NotIdentifiableError,
+)
+from reprcompare.recording import build_recording
+
+DATA = Path(os.environ.get("REPRCOMPARE_DATA_DIR", "")) / "kriegeskorte2008"
+needs_data = pytest.mark.skipif(
+    "REPRCOMPARE_DATA_DIR" not in os.environ or not DATA.exists(),
+    reason="REPRCOMPARE_DATA_DIR does not lead to kriegeskorte2008",
+)
+N = 16
+
+
+def labelled(vectors, ids=None, subjects=None, sessions=None, regions=None):
+    vectors = np.atleast_2d(vectors)
+    n = round((1 + np.sqrt(1 + 8 * vectors.shape[1])) / 2)
+    k = len(vectors)
+    return RDMs(
+        vectors,
+        rdm_descriptors={
+            "subject": subjects or [f"s{i}" for i in range(k)],
+            "session": sessions or [""] * k,
+            "region": regions or ["IT"] * k,
+        },
+        pattern_descriptors={"stimulus_id": list(ids or [f"im{i}" for i in range(n)])},
+    )
+
+
+def recorded(activity, ids=None, subject="net", region="layer", kind="network"):
+    ids = [f"im{i}" for i in range(len(activity))] if ids is None else ids
+    return build_recording(activity, stimulus_id=ids, region=region, subject=subject, kind=kind)
+
+
+@pytest.fixture
+def group():
+    """A model, and six subjects that share its geometry with noise."""
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(N, 10))
+    subjects = [
+        recorded(shared + rng.normal(size=(N, 10)), subject=f"p{k}", region="IT", kind="brain")
+        for k in range(6)
+    ]
+    from reprcompare.geometry import rdm
+
+    vectors = np.concatenate([rdm(one).dissimilarities for one in subjects])
+    return recorded(shared), labelled(vectors)
+
+
+def test_reversed_labels_are_joined_by_name(group):
+    model, brain = group
+    reversed_model = recorded(model.activity.values[::-1], ids=list(model.stimulus_id.values[::-1]))
+    plain = compare({"m": model}, brain, n_bootstrap=19)
+    joined = compare({"m": reversed_model}, brain, n_bootstrap=19)
+    assert joined.table.score[0] == pytest.approx(plain.table.score[0], abs=1e-12)
+    assert joined.table.se[0] == pytest.approx(plain.table.se[0], abs=1e-12)
+
+
+def test_rdms_without_labels_are_refused(group):
+    _, brain = group
+    with pytest.raises(LabelMismatchError, match="never compared by position"):
+        compare({"m": RDMs(brain.dissimilarities[:1])}, brain)
+
+
+def test_stimuli_that_are_not_shared_are_dropped_and_reported(group):
+    model, brain = group
+    renamed = [*model.stimulus_id.values[:-2], "x", "y"]
+    result = compare({"m": recorded(model.activity.values, renamed)}, brain, n_bootstrap=19)
+    assert result.table.n_stimuli[0] == N - 2
+    assert result.dropped == {"the brain": [f"im{N - 2}", f"im{N - 1}"], "m": ["x", "y"]}
+    assert "2 of the brain, 2 of m" in result.method
+    same = compare({"m": recorded(model.activity.values[:-2], renamed[:-2])}, brain, n_bootstrap=19)
+    assert same.table.score[0] == pytest.approx(result.table.score[0], abs=1e-12)
+
+
+def test_sessions_of_a_subject_are_averaged_and_not_counted_as_subjects(group):
+    model, brain = group
+    vectors = brain.dissimilarities
+    sessions = labelled(
+        np.concatenate([vectors - 0.01, vectors + 0.01]),
+        subjects=[f"p{k}" for k in range(6)] * 2,
+        sessions=["1"] * 6 + ["2"] * 6,
+    )
+    one, two = (compare({"m": model}, x, n_bootstrap=19) for x in (brain, sessions))
+    assert two.ceiling.n_subjects[0] == 6
+    for column in ("score", "se", "df", "p_ceiling"):
+        assert two.table[column][0] == pytest.approx(one.table[column][0], abs=1e-9)
+    assert "not counted as subjects" in two.method
+    assert "not counted as subjects" not in one.method
+
+
+def test_several_rdms_of_nobody_in_particular_are_refused(group):
+    model, brain = group
+    nobody = RDMs(
+        brain.dissimilarities,
+        pattern_descriptors={"stimulus_id": brain.pattern_descriptors["stimulus_id"]},
+    )
+    with pytest.raises(InvalidInputError, match="say which subject"):
+        compare({"m": model}, nobody)
+
+
+def test_with_one_subject_only_stimuli_are_generalised_to(group):
+    model, brain = group
+    one = labelled(brain.dissimilarities[0])
+    result = compare({"m": model}, one, n_bootstrap=19)
+    assert "one brain subject" in result.method
+    assert np.isnan(result.ceiling.lower[0])
+    assert np.isnan(result.table.p_ceiling[0])
+    assert np.isfinite(result.table.se[0])
+    with pytest.raises(NotIdentifiableError, match="one subject"):
+        compare({"m": model}, one, resample="subjects")
+
+
+def test_fixed_stimuli_give_the_t_test_over_subjects(group):
+    model, brain = group
+    result = compare({"m": model}, brain, "correlation", resample="subjects")
+    from reprcompare.geometry import rdm
+
+    scores = [
+        stats.pearsonr(rdm(model).dissimilarities[0], y).statistic for y in brain.dissimilarities
+    ]
+    expected = stats.ttest_1samp(scores, 0, alternative="greater")
+    assert result.table.p_zero[0] == pytest.approx(expected.pvalue)
+    low, high = stats.ttest_1samp(scores, 0).confidence_interval(0.95)
+    assert result.table.ci_low[0] == pytest.approx(low)
+    assert result.table.ci_high[0] == pytest.approx(high)
+
+
+def test_pairs_are_differences_of_the_scores_over_the_same_resamples(group):
+    model, brain = group
+    rng = np.random.default_rng(1)
+    near = recorded(model.activity.values + 0.03 * rng.normal(size=(N, 10)))
+    result = compare({"a": model, "b": near}, brain, n_bootstrap=19)
+    difference = result.table.score[0] - result.table.score[1]
+    assert result.pairs.difference[0] == pytest.approx(difference)
+    assert result.pairs.se[0] < 0.05 * result.table.se[0]
+
+
+def test_networks_of_one_class_are_a_random_factor(group):
+    model, brain = group
+    rng = np.random.default_rng(2)
+    seeds = np.concatenate(
+        [model.activity.values + rng.normal(size=(N, 10)) for _ in range(3)], axis=1
+    )
+    several = build_recording(
+        seeds,
+        stimulus_id=list(model.stimulus_id.values),
+        region="layer",
+        subject=np.repeat(["n0", "n1", "n2"], 10),
+        kind="network",
+    )
+    result = compare({"m": several}, brain, n_bootstrap=19)
+    assert result.table.n_networks[0] == 3
+    assert len(result.table) == 1
+    assert "new networks" in result.method
+
+
+def test_undefined_dissimilarities_follow_the_policy(group):
+    model, brain = group
+    dead = model.activity.values.copy()
+    dead[3] = 0
+    with pytest.raises(InvalidInputError, match="nan='drop'"):
+        compare({"m": recorded(dead)}, brain)
+    result = compare({"m": recorded(dead)}, brain, nan="drop", n_bootstrap=19)
+    assert result.dropped["undefined"] == ["im3"]
+    assert result.table.n_stimuli[0] == N - 1
+    assert "nan='drop'" in result.method
+
+
+def test_the_cosine_is_tested_against_its_value_for_unrelated_rdms():
+    rng = np.random.default_rng(5)
+    noise = labelled(rng.random((5, N * (N - 1) // 2)))
+    model = labelled(rng.random((1, N * (N - 1) // 2)))
+    row = compare({"m": model}, noise, "cosine", n_bootstrap=199).table.iloc[0]
+    assert row.score > 0.7
+    assert row.unrelated == pytest.approx(0.75, abs=0.03)
+    assert row.p_zero > 0.01
+
+
+def test_a_seed_makes_results_repeatable(group):
+    model, brain = group
+    first, again = (compare({"m": model}, brain, seed=3, n_bootstrap=50) for _ in range(2))
+    assert first.table.equals(again.table)
+
+
+def test_the_figure_shows_every_model(group):
+    model, brain = group
+    figure = compare({"a": model, "b": model}, brain, n_bootstrap=19).plot()
+    assert len(figure.axes[0].get_xticklabels()) == 2
+
+
+def matrix(one):
+    values = one["RDM"].astype(float)
+    return values.ravel() if 1 in values.shape else squareform(values, checks=False)
+
+
+@pytest.fixture
+def published():
+    figure = io.loadmat(DATA / "Kriegeskorte_Neuron2008_supplementalData.mat")
+    monkey, human = (labelled(matrix(x)) for x in figure["RDMs_mIT_hIT_fig1"][0])
+    measured = io.loadmat(DATA / "92_brainRDMs.mat")["RDMs"][0]
+    sessions = labelled(
+        np.stack([matrix(measured[s, k]) for s in range(4) for k in range(2)]),
+        subjects=[f"p{s}" for s in range(4) for _ in range(2)],
+        sessions=["1", "2"] * 4,
+    )
+    models = {
+        str(one["name"][0]): labelled(matrix(one))
+        for one in io.loadmat(DATA / "92_modelRDMs.mat")["Models"][0]
+    }
+    return monkey, human, sessions, models
+
+
+@needs_data
+def test_published_values_of_monkey_and_human_it(published):
+    monkey, human, sessions, models = published
+    score = {
+        name: compare({"m": monkey}, human, name, n_bootstrap=9).table.score[0]
+        for name in ("correlation", "spearman")
+    }
+    assert score["correlation"] == pytest.approx(0.49, abs=0.005)
+    assert score["spearman"] == pytest.approx(0.4389, abs=5e-5)
+    animacy = compare({"animacy": models["animacy"]}, human, "spearman", n_bootstrap=9)
+    assert animacy.table.score[0] == pytest.approx(0.5882, abs=5e-5)
+    group = compare({"m": monkey}, sessions, "correlation", n_bootstrap=9)
+    assert group.ceiling.n_subjects[0] == 4
+    assert group.ceiling.lower[0] == pytest.approx(0.395, abs=0.001)

@@ -1,0 +1,233 @@
+"""RDMs against rsatoolbox, brute force, and what they must not depend on."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rsatoolbox.data import Dataset
+from rsatoolbox.rdm import calc_rdm
+from rsatoolbox.rdm.calc_unbalanced import calc_rdm_unbalanced
+from scipy.spatial.distance import pdist
+
+from reprcompare.errors import InvalidInputError, NotIdentifiableError
+from reprcompare.geometry import dissimilarities, rdm
+from reprcompare.recording import build_recording
+
+RSATOOLBOX = {
+    "correlation": "correlation",
+    "squared_euclidean": "euclidean",
+    "poisson": "poisson",
+}
+SCIPY = {
+    "cosine": ("cosine", False),
+    "euclidean": ("euclidean", True),
+    "hamming": ("hamming", False),
+    "jaccard": ("jaccard", False),
+}
+
+
+def presented(n_stimuli=6, n_runs=4, p=9, repeats=1, seed=0, gaps=()):
+    """A recording of repeated presentations; `gaps` are (stimulus, run) that were not shown."""
+    rng = np.random.default_rng(seed)
+    base = rng.normal(size=(n_stimuli, p))
+    shown = [
+        (s, r, k)
+        for r in range(n_runs)
+        for s in rng.permutation(n_stimuli)
+        for k in range(repeats)
+        if (s, r) not in gaps
+    ]
+    values = np.stack([base[s] + rng.normal(size=p) for s, _, _ in shown])
+    stimulus, run, repetition = (np.array(x) for x in zip(*shown, strict=True))
+    recording = build_recording(
+        values,
+        stimulus_id=[f"s{s}" for s in stimulus],
+        region="M1",
+        subject="p1",
+        presentation={"run": [str(r) for r in run], "repetition": repetition},
+    )
+    dataset = Dataset(
+        recording.activity.values.astype(float),
+        obs_descriptors={"stimulus": [f"s{s}" for s in stimulus], "run": list(run)},
+    )
+    return recording, dataset
+
+
+def by_name(rdms, names):
+    """Matrix in the order of `names`."""
+    ids = list(rdms.pattern_descriptors["stimulus_id"])
+    order = [ids.index(name) for name in names]
+    return rdms.get_matrices()[0][np.ix_(order, order)]
+
+
+@pytest.mark.parametrize("metric", RSATOOLBOX)
+def test_averaged_repetitions_equal_rsatoolbox(metric):
+    recording, dataset = presented()
+    recording["activity"] = np.abs(recording.activity)
+    dataset.measurements = np.abs(dataset.measurements)
+    expected = calc_rdm(dataset, RSATOOLBOX[metric], descriptor="stimulus")
+    ours = rdm(recording, metric)
+    names = list(expected.pattern_descriptors["stimulus"])
+    np.testing.assert_allclose(by_name(ours, names), expected.get_matrices()[0], atol=1e-10)
+    assert ours.descriptors["repetitions"] == "averaged"
+    assert ours.dissimilarity_measure == expected.dissimilarity_measure
+
+
+@pytest.mark.parametrize("metric", SCIPY)
+def test_other_metrics_equal_scipy(metric):
+    rng = np.random.default_rng(1)
+    x = (rng.random((7, 20)) > 0.5).astype(float)
+    name, root_mean = SCIPY[metric]
+    expected = pdist(x if name != "jaccard" else x.astype(bool), name)
+    if root_mean:
+        expected = expected / np.sqrt(x.shape[1])
+    np.testing.assert_allclose(dissimilarities([x], metric), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("metric", ["correlation", "squared_euclidean", "cosine", "poisson"])
+def test_reading_in_pieces_changes_nothing(metric):
+    rng = np.random.default_rng(2)
+    x = rng.random((9, 40)) + 1000
+    whole = dissimilarities([x], metric)
+    pieces = dissimilarities([x[:, :7], x[:, 7:30], x[:, 30:]], metric)
+    np.testing.assert_allclose(pieces, whole, rtol=1e-7, atol=1e-12)
+
+
+def test_a_torch_device_gives_the_same_numbers():
+    x = np.random.default_rng(3).normal(size=(9, 40))
+    np.testing.assert_allclose(dissimilarities([x], device="cpu"), dissimilarities([x]), atol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_invariances(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(6, 11))
+    shuffled = x[:, rng.permutation(11)]
+    for metric in ("correlation", "squared_euclidean", "cosine"):
+        np.testing.assert_allclose(
+            dissimilarities([shuffled], metric), dissimilarities([x], metric), atol=1e-12
+        )
+    rotation, _ = np.linalg.qr(rng.normal(size=(11, 11)))
+    np.testing.assert_allclose(
+        dissimilarities([x @ rotation], "euclidean"), dissimilarities([x], "euclidean"), atol=1e-10
+    )
+    scaled = x * rng.uniform(0.1, 10, size=(6, 1)) + rng.normal(size=(6, 1))
+    np.testing.assert_allclose(
+        dissimilarities([scaled], "correlation"), dissimilarities([x], "correlation"), atol=1e-10
+    )
+
+
+def test_a_constant_pattern_is_undefined_and_the_others_are_not():
+    x = np.random.default_rng(4).normal(size=(4, 10))
+    x[1] = 0.1 + 0.2
+    result = dissimilarities([x[:, :5], x[:, 5:]])
+    assert np.isnan(result).tolist() == [True, False, False, True, True, False]
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+@pytest.mark.parametrize("identity", [True, False])
+def test_crossnobis_equals_rsatoolbox(repeats, identity):
+    recording, dataset = presented(repeats=repeats)
+    rng = np.random.default_rng(5)
+    root = rng.normal(size=(9, 30))
+    precision = None if identity else root @ root.T
+    expected = calc_rdm(dataset, "crossnobis", "stimulus", noise=precision, cv_descriptor="run")
+    ours = rdm(recording, "crossnobis", precision=precision)
+    names = list(expected.pattern_descriptors["stimulus"])
+    np.testing.assert_allclose(by_name(ours, names), expected.get_matrices()[0], atol=1e-10)
+    assert ours.descriptors["repetitions"] == "cross-validated over run"
+
+
+def test_crossnobis_with_a_precision_for_every_fold_equals_rsatoolbox():
+    recording, dataset = presented()
+    rng = np.random.default_rng(6)
+    precisions = [(lambda a: a @ a.T)(rng.normal(size=(9, 30))) for _ in range(4)]
+    expected = calc_rdm(dataset, "crossnobis", "stimulus", noise=precisions, cv_descriptor="run")
+    ours = rdm(recording, "crossnobis", precision=precisions)
+    names = list(expected.pattern_descriptors["stimulus"])
+    np.testing.assert_allclose(by_name(ours, names), expected.get_matrices()[0], atol=1e-10)
+
+
+def test_crossnobis_with_unequal_repetitions_equals_rsatoolbox_for_single_presentations():
+    recording, dataset = presented(repeats=2, gaps=[(0, 1), (3, 2)])
+    expected = calc_rdm_unbalanced(dataset, "crossnobis", "stimulus", cv_descriptor="run")
+    ours = rdm(recording, "crossnobis", precision=None)
+    names = list(expected.pattern_descriptors["stimulus"])
+    np.testing.assert_allclose(by_name(ours, names), expected.get_matrices()[0], atol=1e-10)
+
+
+def test_crossnobis_of_pure_noise_is_zero_on_average_and_is_not_clipped():
+    rng = np.random.default_rng(7)
+    values = []
+    for _ in range(40):
+        recording = build_recording(
+            rng.normal(size=(20, 30)),
+            stimulus_id=[f"s{k}" for k in range(10)] * 2,
+            region="M1",
+            subject="p1",
+            presentation={"run": ["1"] * 10 + ["2"] * 10},
+        )
+        values.append(rdm(recording, "crossnobis", precision=None).dissimilarities)
+    assert min(v.min() for v in values) < 0
+    assert abs(np.mean(values)) < 0.03
+
+
+def test_poisson_cv_is_the_mean_over_all_folds():
+    """rsatoolbox 0.3.2 returns the last fold only."""
+    recording, dataset = presented()
+    recording["activity"] = np.abs(recording.activity)
+    dataset.measurements = np.abs(dataset.measurements)
+    last = []
+    runs = np.array(dataset.obs_descriptors["run"])
+    for fold in range(4):
+        relabelled = Dataset(
+            dataset.measurements,
+            obs_descriptors={
+                "stimulus": dataset.obs_descriptors["stimulus"],
+                "run": list((runs - fold - 1) % 4),
+            },
+        )
+        last.append(calc_rdm(relabelled, "poisson_cv", "stimulus", cv_descriptor="run"))
+    names = list(last[0].pattern_descriptors["stimulus"])
+    expected = np.mean([one.get_matrices()[0] for one in last], axis=0)
+    ours = by_name(rdm(recording, "poisson_cv"), names)
+    np.testing.assert_allclose(ours, expected, atol=1e-10)
+
+
+def test_mahalanobis_equals_rsatoolbox():
+    recording, dataset = presented()
+    root = np.random.default_rng(8).normal(size=(9, 30))
+    expected = calc_rdm(dataset, "mahalanobis", "stimulus", noise=root @ root.T)
+    ours = rdm(recording, "mahalanobis", precision=root @ root.T)
+    names = list(expected.pattern_descriptors["stimulus"])
+    np.testing.assert_allclose(by_name(ours, names), expected.get_matrices()[0], atol=1e-9)
+
+
+def test_one_labelled_rdm_for_every_subject_and_region():
+    rng = np.random.default_rng(9)
+    recording = build_recording(
+        rng.normal(size=(4, 6)),
+        stimulus_id=list("dcba"),
+        region=["V4", "IT", "IT", "V4", "IT", "IT"],
+        subject=["m1", "m1", "m1", "m2", "m2", "m2"],
+    )
+    rdms = rdm(recording, "squared_euclidean")
+    assert rdms.pattern_descriptors["stimulus_id"] == list("dcba")
+    described = zip(*(rdms.rdm_descriptors[k] for k in ("subject", "region")), strict=True)
+    assert list(described) == [("m1", "V4"), ("m1", "IT"), ("m2", "V4"), ("m2", "IT")]
+    assert rdms.rdm_descriptors["session"] == [""] * 4
+    expected = pdist(recording.activity.values[:, 1:3].astype(float), "sqeuclidean") / 2
+    np.testing.assert_allclose(rdms.dissimilarities[1], expected, atol=1e-10)
+
+
+def test_wrong_use_is_answered_in_a_sentence():
+    recording, _ = presented(n_runs=1)
+    with pytest.raises(InvalidInputError, match="did you mean 'correlation'"):
+        rdm(recording, "corelation")
+    with pytest.raises(NotIdentifiableError, match="independent measurements"):
+        rdm(recording, "crossnobis")
+    with pytest.raises(NotIdentifiableError, match="presented twice"):
+        rdm(recording, "mahalanobis")
+    with pytest.raises(InvalidInputError, match="rates >= 0"):
+        rdm(recording, "poisson")
