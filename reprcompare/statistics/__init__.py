@@ -1,7 +1,15 @@
 """Tests and models for tables of scores and shares: mixed-effects models and their company."""
 
 from reprcompare.statistics.causal import ShareModel, mediation, shapley_bounds, share_model
+from reprcompare.statistics.contrasts import contrast, likelihood_ratio, marginal_means, pairwise
 from reprcompare.statistics.corrections import benjamini_hochberg, correct, holm
+from reprcompare.statistics.diagnostics import (
+    influence,
+    intraclass_correlation,
+    predict,
+    r_squared,
+    residual_checks,
+)
 from reprcompare.statistics.mixed import MixedModel, mixed_model
 from reprcompare.statistics.shares import NetworkContrast, per_network_contrast
 
@@ -10,11 +18,20 @@ __all__ = [
     "NetworkContrast",
     "ShareModel",
     "benjamini_hochberg",
+    "contrast",
     "correct",
     "holm",
+    "influence",
+    "intraclass_correlation",
+    "likelihood_ratio",
+    "marginal_means",
     "mediation",
     "mixed_model",
+    "pairwise",
     "per_network_contrast",
+    "predict",
+    "r_squared",
+    "residual_checks",
     "shapley_bounds",
     "share_model",
 ]

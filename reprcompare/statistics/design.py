@@ -26,6 +26,7 @@ from reprcompare.statistics.formula import ENVIRONMENT, Bar, ModelFormula, parse
 from reprcompare.statistics.outcomes import outcome_notes
 
 _RANK_TOLERANCE = 1e-9
+_KEEP = patsy.NAAction(NA_types=[])  # missing values are left out, or named, here
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,12 @@ def build_design(formula: str, table: pd.DataFrame) -> Design:
     fixed = _matrix(parts.fixed, rows)
     X = np.asarray(fixed, dtype=np.float64)
     names = tuple(fixed.design_info.column_names)
-    check_rank(X, names)
     if len(y) <= X.shape[1]:
         raise NotIdentifiableError(
             f"{len(y)} usable rows cannot estimate {X.shape[1]} coefficients ({listing(names)}); "
             "there must be more rows than coefficients"
         )
+    check_rank(X, names)
     random = tuple(_random_term(bar, rows) for bar in parts.random)
     wholes = {t.group: t.codes for t in random if t.codes is not None}
     notes += outcome_notes(parts.response, y, wholes, list(rows.columns), table)
@@ -295,7 +296,7 @@ def _matrix(expression: str, rows: pd.DataFrame) -> patsy.DesignMatrix:
     """Evaluate a patsy formula; every value must come out finite."""
     try:
         with np.errstate(all="ignore"):
-            matrix = patsy.dmatrix(expression, rows, eval_env=ENVIRONMENT, NA_action="raise")
+            matrix = patsy.dmatrix(expression, rows, eval_env=ENVIRONMENT, NA_action=_KEEP)
     except (patsy.PatsyError, TypeError, ValueError, KeyError, NameError) as error:
         reason = str(getattr(error, "message", error)).splitlines()[0].rstrip(".")
         raise InvalidInputError(f"cannot evaluate {expression!r}: {reason}") from None

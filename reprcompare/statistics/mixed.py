@@ -1,12 +1,12 @@
 """Mixed-effects models from one formula, with honest degrees of freedom and a verdict in words."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from reprcompare.errors import InvalidInputError, NotIdentifiableError, unknown_name
 from reprcompare.statistics.boundary import (
@@ -18,8 +18,8 @@ from reprcompare.statistics.boundary import (
 )
 from reprcompare.statistics.design import Design, build_design
 from reprcompare.statistics.engines import ENGINES, Estimates, fit_ols
-
-DF_METHODS: Final = ("satterthwaite",)
+from reprcompare.statistics.kenward_roger import KenwardRoger
+from reprcompare.statistics.tables import as_text, coefficient_table
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,11 @@ class MixedModel:
     engine, df_method : str
     level : float
         Of the confidence intervals.
+    most_df : array of shape (p,)
+        Degrees of freedom that the terms at the boundary leave to each coefficient.
     design : Design
     estimates : Estimates
+        With the covariance and degrees of freedom of `df_method`.
     """
 
     formula: str
@@ -59,8 +62,27 @@ class MixedModel:
     engine: str
     df_method: str
     level: float
+    most_df: NDArray[np.float64] = field(repr=False)
     design: Design = field(repr=False)
     estimates: Estimates = field(repr=False)
+
+    def degrees_of_freedom(self, contrasts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Degrees of freedom of contrasts of shape (m, p), as an array of shape (m,).
+
+        At the boundary a contrast has no more than the coefficients that it involves.
+        """
+        involved = np.where(contrasts != 0, self.most_df, np.inf).min(axis=1)
+        return np.minimum(self.estimates.df(contrasts), involved)
+
+    def refit(self, table: pd.DataFrame, *, reml: bool | None = None) -> "MixedModel":
+        """Fit the same model to other rows, or by the other likelihood."""
+        return mixed_model(
+            self.formula,
+            table,
+            self.engine,
+            reml=self.estimates.reml if reml is None else reml,
+            level=self.level,
+        )
 
     def summary(self) -> str:
         """Write the model, its tables and the verdict as text."""
@@ -72,22 +94,43 @@ class MixedModel:
             f"{size}; {how}, {self.engine}; {DF_TEXT[self.df_method]}",
             "",
             "Fixed effects",
-            _text(self.fixed),
+            as_text(self.fixed),
             "",
             "Random effects",
-            _text(self.random),
+            as_text(self.random),
         ]
         if len(self.aggregated):
-            parts += ["", "The same, tested on the means of the levels", _text(self.aggregated)]
+            parts += ["", "The same, tested on the means of the levels", as_text(self.aggregated)]
         parts += ["", f"Verdict: {self.verdict}.", *(f"Note: {note}." for note in self.notes)]
         return "\n".join(parts)
 
 
 DF_TEXT: Final = {
     "satterthwaite": "degrees of freedom by Satterthwaite's method",
+    "kenward-roger": "standard errors and degrees of freedom by Kenward and Roger's method",
     "residual": "exact residual degrees of freedom",
     "normal": "tests by the normal distribution, too liberal in small samples",
 }
+
+
+def _satterthwaite(design: Design, estimates: Estimates) -> Estimates:
+    """Keep what the engine gives."""
+    return estimates
+
+
+def _kenward_roger(design: Design, estimates: Estimates) -> Estimates:
+    """Put the corrected covariance and degrees of freedom in place of the engine's."""
+    if not design.random:
+        return estimates
+    corrected = KenwardRoger(design, estimates)
+    return replace(estimates, covariance=corrected.covariance, df=corrected.df)
+
+
+DF_METHODS: Final[dict[str, Callable[[Design, Estimates], Estimates]]] = {
+    "satterthwaite": _satterthwaite,
+    "kenward-roger": _kenward_roger,
+}
+"""Ways to degrees of freedom by name."""
 
 
 def mixed_model(
@@ -95,8 +138,8 @@ def mixed_model(
     table: pd.DataFrame,
     engine: str = "auto",
     *,
-    reml: bool = True,
     df: str = "satterthwaite",
+    reml: bool = True,
     level: float = 0.95,
 ) -> MixedModel:
     """Fit a linear mixed-effects model.
@@ -113,10 +156,11 @@ def mixed_model(
     engine : {"auto", "mixedlm", "statsmodels"}
         "auto" takes mixedlm for models with random terms, because statsmodels has no
         small-sample degrees of freedom, and statsmodels' least squares for those without.
+    df : {"satterthwaite", "kenward-roger"}
+        How degrees of freedom are found; the second also corrects the standard errors for
+        small samples, and needs restricted likelihood and at most 2000 rows.
     reml : bool
         Restricted likelihood, or plain maximum likelihood.
-    df : {"satterthwaite"}
-        How degrees of freedom are found.
     level : float
         Of the confidence intervals.
 
@@ -174,14 +218,20 @@ def summarise(
         )
     singular = singular_terms(design, estimates)
     status, sentence = verdict(design, estimates, singular)
-    freedom = estimates.df(np.eye(len(estimates.beta)))
-    for number in singular:
-        freedom = np.minimum(freedom, containment_df(design.random[number], design.X))
-    method = df if design.random else "residual"
-    if np.isinf(estimates.df(np.eye(len(estimates.beta)))).all():
-        method = "normal"
+    p = design.X.shape[1]
+    most_df = np.full(p, np.inf)
+    if df == "satterthwaite":  # Kenward-Roger keeps the design's degrees of freedom by itself
+        for number in singular:
+            most_df = np.minimum(most_df, containment_df(design.random[number], design.X))
+    estimates = DF_METHODS[df](design, estimates)
+    found = estimates.df(np.eye(p))
+    method = "residual" if not design.random else "normal" if np.isinf(found).all() else df
     fixed = coefficient_table(
-        list(design.names), estimates.beta, estimates.covariance, freedom, level
+        list(design.names),
+        estimates.beta,
+        estimates.covariance,
+        np.minimum(found, most_df),
+        level,
     )
     if status == FAILED:
         fixed[["df", "t", "p", "ci_low", "ci_high"]] = np.nan
@@ -196,47 +246,9 @@ def summarise(
         engine=engine,
         df_method=method,
         level=level,
+        most_df=most_df,
         design=design,
         estimates=estimates,
-    )
-
-
-def coefficient_table(
-    names: list[str],
-    estimate: NDArray[np.float64],
-    covariance: NDArray[np.float64],
-    df: NDArray[np.float64],
-    level: float,
-) -> pd.DataFrame:
-    """Tabulate estimates with t tests and confidence intervals.
-
-    Parameters
-    ----------
-    names : list of m str
-    estimate : array of shape (m,)
-    covariance : array of shape (m, m)
-    df : array of shape (m,)
-    level : float
-
-    Returns
-    -------
-    pandas.DataFrame
-        term, estimate, se, df, t, p, ci_low, ci_high.
-    """
-    se = np.sqrt(np.diag(covariance))
-    t = estimate / se
-    half = stats.t.isf((1 - level) / 2, df) * se
-    return pd.DataFrame(
-        {
-            "term": names,
-            "estimate": estimate,
-            "se": se,
-            "df": df,
-            "t": t,
-            "p": 2 * stats.t.sf(np.abs(t), df),
-            "ci_low": estimate - half,
-            "ci_high": estimate + half,
-        }
     )
 
 
@@ -251,18 +263,3 @@ def _random_table(design: Design, estimates: Estimates) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["group", "term", "variance"])
     table["sd"] = np.sqrt(table["variance"])
     return table
-
-
-def _text(table: pd.DataFrame) -> str:
-    """Print a table with four significant digits and p values as readers expect them."""
-    written = table.copy()
-    for name in table.select_dtypes("number").columns:
-        written[name] = [_number(value, name == "p") for value in table[name]]
-    return written.to_string(index=False)
-
-
-def _number(value: float, is_p: bool) -> str:
-    """Four significant digits, or four decimals of a p value."""
-    if is_p and np.isfinite(value):
-        return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
-    return f"{value:.4g}"
