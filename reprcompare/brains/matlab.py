@@ -1,0 +1,133 @@
+"""MATLAB files, of version 5 (scipy) and 7.3 (which is HDF5)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import xarray as xr
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
+
+from reprcompare.brains.assembling import AS_FOUND, Naming
+from reprcompare.brains.tables import from_arrays
+from reprcompare.errors import InvalidInputError, listing
+
+
+def read_matlab(
+    path: Path,
+    naming: Naming = AS_FOUND,
+    activity: str | None = None,
+    stimulus_ids: Sequence[object] | None = None,
+) -> xr.Dataset:
+    """Read a matrix of responses, presentations x neuroids, with vectors of labels beside it.
+
+    Parameters
+    ----------
+    path
+        A .mat file.
+    naming
+        What the caller says about names; names are those of variables.
+    activity
+        Name of the matrix; ``activity``, or the only matrix of numbers, by default.
+    stimulus_ids
+        One a presentation, if no variable holds them.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is damaged, or does not say which variable holds the responses.
+    UnknownNameError
+        If there is no such variable.
+    """
+    variables = read_variables(path)
+    if activity is None:
+        activity = _the_matrix(variables, path)
+    return from_arrays(variables, str(path), naming, stimulus_ids, activity=activity)
+
+
+def read_variables(path: Path) -> dict[str, np.ndarray]:
+    """Read all arrays of numbers and all lists of texts of a .mat file, of any version.
+
+    Parameters
+    ----------
+    path
+        A .mat file. Structures and other types are left out.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Matrices as MATLAB shows them; cell arrays of texts as arrays of strings.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is damaged or of another kind.
+    """
+    try:
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                read = {name: _from_hdf5(file, item) for name, item in file.items()}
+        else:
+            content = loadmat(path, chars_as_strings=True)
+            read = {n: _from_cells(v) for n, v in content.items() if not n.startswith("__")}
+    except (OSError, ValueError, MatReadError, NotImplementedError, TypeError) as error:
+        raise InvalidInputError(
+            f"{path} is not a readable MATLAB file (it is damaged, cut off or of another kind): "
+            f"{error}"
+        ) from error
+    return {name: values for name, values in read.items() if values is not None}
+
+
+def _the_matrix(variables: dict[str, np.ndarray], path: Path) -> str:
+    matrices = [
+        name
+        for name, values in variables.items()
+        if values.ndim == 2 and min(values.shape) > 1 and values.dtype.kind in "fiu"
+    ]
+    if "activity" in matrices:
+        return "activity"
+    if len(matrices) != 1:
+        shapes = [f"{name} {values.shape}" for name, values in variables.items()]
+        raise InvalidInputError(
+            f"{path} holds {len(matrices)} matrices of numbers, so it is unclear which one is the "
+            f"activity; name it with activity=. Variables: {listing(shapes, 8) or 'none'}"
+        )
+    return matrices[0]
+
+
+def _from_cells(values: np.ndarray) -> np.ndarray | None:
+    """Return numbers as they are, cells of texts as strings, anything else as None."""
+    if not isinstance(values, np.ndarray) or values.dtype.names:
+        return None
+    if values.dtype.kind in "fiub":
+        return values
+    if values.dtype.kind == "U":
+        return np.char.strip(values)
+    items = [np.ravel(item) for item in values.ravel()]
+    if all(item.size == 1 and item.dtype.kind in "Ufiu" for item in items):
+        return np.array([str(item[0]) for item in items])
+    return None
+
+
+def _from_hdf5(file: h5py.File, item: h5py.Dataset | h5py.Group) -> np.ndarray | None:
+    """Return one variable of a version 7.3 file; HDF5 stores MATLAB's arrays transposed."""
+    kind = item.attrs.get("MATLAB_class", b"").decode()
+    if not isinstance(item, h5py.Dataset) or item.attrs.get("MATLAB_empty", 0):
+        return None
+    if kind == "char":
+        return np.array([_text(row) for row in item[()].T])
+    if kind == "cell":
+        cells = [file[reference] for reference in np.ravel(item[()].T)]
+        if all(cell.attrs.get("MATLAB_class") == b"char" for cell in cells):
+            return np.array([_text(cell[()].T) for cell in cells])
+        return None
+    return item[()].T if item.dtype.kind in "fiub" else None
+
+
+def _text(codes: np.ndarray) -> str:
+    return "".join(chr(code) for code in np.ravel(codes)).strip()
