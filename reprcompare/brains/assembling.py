@@ -137,15 +137,18 @@ def assemble(
     for name, said in (("region", naming.region), ("subject", naming.subject)):
         columns[name] = _column_or_constant(neuroids, columns, name, said)
     columns["neuroid_id"] = _neuroid_ids(columns)
+    labels = _label_table(naming.labels, rows, source)
+    features = [] if labels is None else list(labels.columns)
+    others = rows.drop(columns=["stimulus_id", *features], errors="ignore")
     return build_recording(
         activity,
         stimulus_id=rows["stimulus_id"].tolist(),
         region=columns["region"].tolist(),
         subject=columns["subject"].tolist(),
         neuroid_id=columns["neuroid_id"].tolist(),
-        presentation=_coordinates(rows.drop(columns="stimulus_id")),
+        presentation=_coordinates(others),
         neuroid=_coordinates(columns.drop(columns=["region", "subject", "neuroid_id"])),
-        labels=_label_table(naming.labels, rows, source),
+        labels=labels,
         time_bins=time_bins,
         **attributes,  # type: ignore[arg-type]
     )

@@ -1,0 +1,263 @@
+"""Brain-Score's BrainIO: assemblies as NetCDF files, stimulus sets as a table and a folder."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from PIL import Image, UnidentifiedImageError
+
+from reprcompare.brains.assembling import AS_FOUND, Naming, assemble, canonical, file_stem
+from reprcompare.errors import InvalidInputError, RecordingExistsError, listing
+from reprcompare.recording import label_table, stimulus_set, validate_recording
+
+OWN: Final = "reprcompare_"
+"""Prefix of the attributes that carry what BrainIO has no place for."""
+
+
+def read_brainio(path: Path, naming: Naming = AS_FOUND) -> xr.Dataset:
+    """Read a BrainIO assembly, of neurons or of model activations, with or without time bins.
+
+    Parameters
+    ----------
+    path
+        The NetCDF file of an assembly: one array with the dimensions presentation (or
+        stimulus_path), neuroid and perhaps time_bin, and its labels as flat coordinates.
+    naming
+        What the caller says about names.
+
+    Returns
+    -------
+    xarray.Dataset
+        Lazy: responses are read where they are used. A single time bin is taken as the window of
+        the response, more become the axis `time_bin`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is damaged or holds no assembly.
+    """
+    try:
+        dataset = xr.open_dataset(path, engine="netcdf4")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InvalidInputError(
+            f"{path} is not a readable NetCDF file: it is damaged, cut off or of another kind."
+        ) from error
+    assembly = _the_assembly(dataset, path)
+    bins = None
+    if "time_bin" in assembly.dims:
+        start, end = (assembly[f"time_bin_{edge}"].values.tolist() for edge in ("start", "end"))
+        bins = list(zip(start, end, strict=True))
+        assembly = assembly.transpose("presentation", "neuroid", "time_bin")
+    single = bins is not None and len(bins) == 1
+    if single:
+        assembly = assembly.isel(time_bin=0)
+    recording = assemble(
+        # Labels are checked against a shape; the responses stay in the file until they are used.
+        np.broadcast_to(np.float32(0), assembly.shape),
+        _labels_on(assembly, "presentation"),
+        _labels_on(assembly, "neuroid"),
+        source=str(path),
+        naming=_with_stored_labels(naming, assembly),
+        time_bins=None if single else bins,
+        identifier=str(assembly.attrs.get("identifier") or file_stem(path)),
+        stimulus_set=str(assembly.attrs.get("stimulus_set_identifier", "")),
+        kind=str(assembly.attrs.get(f"{OWN}kind", _kind(assembly))),
+        units=str(assembly.attrs.get(f"{OWN}units", "")),
+        long_name=str(assembly.attrs.get(f"{OWN}long_name", "")),
+        provenance=json.loads(assembly.attrs.get(f"{OWN}provenance", "{}")),
+    )
+    attributes = recording["activity"].attrs | (
+        {"window": list(bins[0])} if single and bins else {}
+    )
+    recording["activity"] = assembly.variable.copy(deep=False)
+    recording["activity"].attrs = attributes
+    return recording
+
+
+def write_brainio(recording: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a recording as a BrainIO assembly that Brain-Score's older xarray opens.
+
+    Parameters
+    ----------
+    recording
+        A recording without the axis `training_step`. Feature labels become coordinates of
+        presentations; `output` and `effect` have no place in an assembly and are not written.
+    path
+        The file.
+    overwrite
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, plain NetCDF-4 with one array ``data`` and flat coordinates.
+
+    Raises
+    ------
+    RecordingExistsError
+        If the file exists and `overwrite` is not set.
+    InvalidInputError
+        If the recording has an axis that assemblies do not have.
+    """
+    target = Path(path)
+    validate_recording(recording)
+    if target.exists() and not overwrite:
+        raise RecordingExistsError(f"{target} exists; pass overwrite=True to replace it.")
+    if "training_step" in recording.dims:
+        raise InvalidInputError(
+            "an assembly has no axis 'training_step'; select one step, or write several files."
+        )
+    activity = recording["activity"].drop_encoding()
+    assembly = activity.drop_attrs().rename("data")
+    # Brain-Score groups neuroids of brains by 'animal' and those of models by 'layer' and 'model'.
+    network = recording.attrs["kind"] == "network"
+    names = {"subject": "model" if network else "animal"} | ({"region": "layer"} if network else {})
+    aliases = {alias: ("neuroid", recording[name].values) for name, alias in names.items()}
+    assembly = assembly.assign_coords(aliases)
+    attributes = {
+        "identifier": recording.attrs.get("identifier", ""),
+        "stimulus_set_identifier": recording.attrs.get("stimulus_set", ""),
+        f"{OWN}kind": recording.attrs["kind"],
+        f"{OWN}provenance": recording.attrs.get("provenance", "{}"),
+        f"{OWN}units": activity.attrs.get("units", ""),
+        f"{OWN}long_name": activity.attrs.get("long_name", ""),
+    }
+    if "label" in recording:
+        table = label_table(recording)
+        for name in table.columns:
+            values = table[name].loc[recording["stimulus_id"].values].to_numpy()
+            texts_or_numbers = values if values.dtype.kind == "f" else values.astype(np.str_)
+            assembly = assembly.assign_coords({name: ("presentation", texts_or_numbers)})
+        attributes[f"{OWN}features"] = json.dumps(list(table.columns))
+    # Fixed-width types of today's xarray are strings of variable length in older ones.
+    plain = assembly.to_dataset()
+    for name in map(str, plain.coords):
+        if plain[name].dtype.kind == "U":
+            plain[name] = plain[name].astype(object)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        plain.assign_attrs(attributes).to_netcdf(partial, format="NETCDF4", engine="netcdf4")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def read_stimulus_set(table: Path, folder: Path | None = None) -> xr.Dataset:
+    """Read a BrainIO stimulus set: a CSV table beside a folder of images.
+
+    Parameters
+    ----------
+    table
+        CSV with a column `stimulus_id` (or `image_id`), one that names the file (`filename`,
+        `image_file_name`, `stimulus_path` or `image_path`), and others that become labels.
+    folder
+        Where the images lie; beside the table by default.
+
+    Returns
+    -------
+    xarray.Dataset
+        `stimulus` (presentation, height, width, colour) uint8 with `label`.
+
+    Raises
+    ------
+    InvalidInputError
+        If images are missing, damaged or of different sizes.
+    """
+    rows = pd.read_csv(table)
+    file = next((name for name in _FILE_COLUMNS if name in rows), None)
+    identity = next((name for name in ("stimulus_id", "image_id") if name in rows), file)
+    if file is None:
+        raise InvalidInputError(
+            f"{table}: no column names the image files; expected one of "
+            f"{', '.join(_FILE_COLUMNS)}, found {listing(rows.columns, 8)}."
+        )
+    rows = rows.rename(columns={identity: "stimulus_id"})
+    names = rows["stimulus_id"] if identity == file else rows[file]
+    images = [_image((folder or table.parent) / str(name), table) for name in names]
+    shapes = {image.shape for image in images}
+    if len(shapes) > 1:
+        raise InvalidInputError(
+            f"{table}: the images have {len(shapes)} different sizes ({listing(shapes, 3)}); bring "
+            "them to one size first."
+        )
+    ids = rows["stimulus_id"].astype(str)
+    return stimulus_set(
+        np.stack(images),
+        stimulus_ids=ids.tolist(),
+        labels=rows.drop(columns=["stimulus_id", file], errors="ignore").set_axis(ids),
+        dims=["height", "width", "colour"],
+        identifier=file_stem(table),
+    )
+
+
+_FILE_COLUMNS: Final = ("filename", "image_file_name", "stimulus_path", "image_path")
+
+
+def _image(path: Path, table: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise InvalidInputError(
+            f"{table} names {path}, which is not a readable image ({error.__class__.__name__})."
+        ) from error
+
+
+def _the_assembly(dataset: xr.Dataset, path: Path) -> xr.DataArray:
+    """Return the one array of responses, with its first dimension called presentation."""
+    candidates = [
+        array
+        for array in dataset.data_vars.values()
+        if "neuroid" in array.dims and array.dtype.kind in "fiu" and array.ndim in (2, 3)
+    ]
+    if len(candidates) != 1:
+        raise InvalidInputError(
+            f"{path} holds {len(candidates)} arrays with a dimension 'neuroid', expected one "
+            f"assembly. Arrays: {listing(dataset.data_vars) or 'none'}"
+        )
+    assembly = candidates[0].assign_attrs(dataset.attrs | candidates[0].attrs)
+    other = [dim for dim in assembly.dims if dim not in ("neuroid", "time_bin")]
+    if len(other) != 1 or (
+        "time_bin" in assembly.dims and not {"time_bin_start", "time_bin_end"} <= {*assembly.coords}
+    ):
+        raise InvalidInputError(
+            f"{path}: the assembly has dimensions {assembly.dims}; expected presentation, neuroid "
+            "and perhaps time_bin (with time_bin_start and time_bin_end)."
+        )
+    (first,) = other
+    if first in assembly.coords:
+        # Activations are indexed by the stimulus' path; a dimension's own labels become a column.
+        assembly = assembly.reset_index(first)
+    renamed = assembly if first == "presentation" else assembly.swap_dims({first: "presentation"})
+    order = [d for d in ("presentation", "neuroid", "time_bin") if d in renamed.dims]
+    return renamed.transpose(*order)
+
+
+def _labels_on(assembly: xr.DataArray, dim: str) -> pd.DataFrame:
+    columns = {
+        str(name): coordinate.values
+        for name, coordinate in assembly.coords.items()
+        if coordinate.dims == (dim,)
+    }
+    table = pd.DataFrame(columns, index=range(assembly.sizes[dim]))
+    # What was written under two names for Brain-Score's sake comes back under one.
+    named = canonical(table, {})
+    doubled = {"subject": ("animal", "model"), "region": ("layer",)}
+    surplus = [n for own, others in doubled.items() if own in table for n in others if n in named]
+    return table.drop(columns=surplus)
+
+
+def _with_stored_labels(naming: Naming, assembly: xr.DataArray) -> Naming:
+    stored = assembly.attrs.get(f"{OWN}features")
+    if naming.labels is not None or stored is None:
+        return naming
+    return Naming(naming.stimulus, naming.region, naming.subject, json.loads(stored))
+
+
+def _kind(assembly: xr.DataArray) -> str:
+    """Activations of models have layers; everything else was measured in a brain."""
+    return "network" if "layer" in assembly.coords else "brain"
