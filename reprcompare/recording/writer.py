@@ -23,7 +23,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -159,23 +159,19 @@ class RecordingWriter:
             If there is not enough space.
         """
         self._discard()
-        with _explained(self.path):
-            if sizes:
-                places = _lay_out(self.stage, streams, sizes)
-                _reserve(self.stage)
-            else:
-                stride = sum(stream.row_bytes for stream in streams)
-                starts = np.cumsum([0] + [stream.row_bytes for stream in streams])
-                places = {s.name: (int(at), stride) for s, at in zip(streams, starts, strict=False)}
-                self.stage.write_bytes(b"")
-            plan = {
-                "session": self.session,
-                "streams": [[s.name, s.lead, s.dims, s.shape] for s in streams],
-                "sizes": dict(sizes),
-                "places": places,
-                "notes": dict(notes or {}),
-            }
-            self._journal.append(plan)
+        try:
+            with _explained(self.path):
+                plan = {
+                    "session": self.session,
+                    "streams": [[s.name, s.lead, s.dims, s.shape] for s in streams],
+                    "sizes": dict(sizes),
+                    "places": _allocate(self.stage, streams, sizes),
+                    "notes": dict(notes or {}),
+                }
+                self._journal.append(plan)
+        except RecordingFailedError:
+            self._discard()
+            raise
         self._adopt(plan)
 
     def append(self, rows: Mapping[str, np.ndarray], note: Mapping[str, object]) -> None:
@@ -351,8 +347,7 @@ class RecordingWriter:
         """Make the file anew from the staged rows."""
         ready.unlink(missing_ok=True)
         if not compression:
-            places = _lay_out(ready, self._streams, sizes)
-            _reserve(ready)
+            places = _allocate(ready, self._streams, sizes)
             target = os.open(ready, os.O_RDWR)
             try:
                 for stream in self._streams:
@@ -497,6 +492,20 @@ def _add_column(file: netCDF4.Dataset, column: Column) -> None:
         values = block.view("S1").reshape(len(block), -1) if block.dtype.kind == "S" else block
         variable[start:stop] = values
         start = stop
+
+
+def _allocate(
+    path: Path, streams: Sequence[Stream], sizes: Mapping[str, int]
+) -> dict[str, tuple[int, int]]:
+    """Make room for all rows; return offset and stride of each variable's rows."""
+    if sizes:
+        places = _lay_out(path, streams, sizes)
+        _reserve(path)
+        return places
+    path.write_bytes(b"")
+    stride = sum(stream.row_bytes for stream in streams)
+    starts = accumulate((stream.row_bytes for stream in streams), initial=0)
+    return {s.name: (at, stride) for s, at in zip(streams, starts, strict=False)}
 
 
 def _lay_out(
