@@ -1,7 +1,7 @@
 """From the tables that every source has, of presentations and of neuroids, to a recording."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -41,7 +41,7 @@ UNKNOWN: Final = "unknown"
 """Region or subject where the source does not tell and the caller does not either."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Naming:
     """What the caller says about names that a source leaves open.
 
@@ -59,6 +59,11 @@ class Naming:
     region: str | None = None
     subject: str | None = None
     labels: Sequence[str] | pd.DataFrame | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether the caller said anything."""
+        return any(getattr(self, field.name) is not None for field in fields(self))
 
 
 AS_FOUND: Final = Naming()

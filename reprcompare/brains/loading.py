@@ -1,17 +1,26 @@
 """One call for every brain recording: a name of the catalogue, or a file."""
 
+import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import netCDF4
+import pandas as pd
 import xarray as xr
 from rsatoolbox.rdm import RDMs
 
 from reprcompare.brains import finger7t, kriegeskorte2008
+from reprcompare.brains.assembling import Naming
+from reprcompare.brains.brainio import read_brainio
 from reprcompare.brains.catalogue import Entry, catalogue, entry
 from reprcompare.brains.fetching import fetch
-from reprcompare.errors import UnknownNameError, unknown_name
+from reprcompare.brains.matlab import read_matlab
+from reprcompare.brains.nwb import read_nwb
+from reprcompare.brains.rsatoolbox_files import read_rsatoolbox
+from reprcompare.brains.tables import read_numpy, read_table
+from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
 from reprcompare.recording import open_recording
 
 Parts = Mapping[str, Callable[[Mapping[str, Path]], xr.Dataset | RDMs]]
@@ -28,8 +37,31 @@ STIMULI: Final[dict[str, Callable[[Mapping[str, Path]], xr.Dataset]]] = {
 """What reads the stimuli of a public data set."""
 
 
+Reader = Callable[..., xr.Dataset | RDMs]
+
+FORMATS: Final[dict[str, Reader]] = {
+    ".csv": read_table,
+    ".tsv": read_table,
+    ".parquet": read_table,
+    ".npy": read_numpy,
+    ".npz": read_numpy,
+    ".mat": read_matlab,
+    ".h5": read_rsatoolbox,
+    ".hdf5": read_rsatoolbox,
+    ".nwb": read_nwb,
+}
+"""What reads a file, by its ending; recordings and assemblies (.nc) are told apart by content."""
+
+
 def load_brain(
-    source: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
+    source: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    stimulus: str | None = None,
+    region: str | None = None,
+    subject: str | None = None,
+    labels: Sequence[str] | pd.DataFrame | None = None,
+    **options: object,
 ) -> xr.Dataset | RDMs:
     """Load a brain recording, from the catalogue of public data sets or from a file.
 
@@ -37,9 +69,19 @@ def load_brain(
     ----------
     source
         A name in the catalogue (``"kriegeskorte2008"``), a part of an entry after a slash
-        (``"kriegeskorte2008/behaviour"``; `catalogue` lists the parts), or the path of a file.
+        (``"kriegeskorte2008/behaviour"``; `catalogue` lists the parts), or the path of a file: a
+        recording or Brain-Score assembly (.nc), rsatoolbox (.h5, .hdf5), MATLAB (.mat), tables
+        (.csv, .tsv, .parquet), NumPy (.npy, .npz), NWB (.nwb), MNE (.fif), NIfTI (.nii, .nii.gz).
     data_dir
         Folder that holds public data sets; see `fetch` for where else they are looked for.
+    stimulus, region, subject
+        For files whose names are not recognised: the column that names the stimulus of each
+        presentation; a column of the neuroids, or one name for all of them.
+    labels
+        Feature labels: columns of the file's presentations, or a table indexed by stimulus id.
+    **options
+        What the reader of this format takes, such as ``window=(70, 170)`` for NWB; see the
+        function `FORMATS` names for it.
 
     Returns
     -------
@@ -50,23 +92,69 @@ def load_brain(
     Raises
     ------
     UnknownNameError
-        If there is neither such an entry, nor such a part, nor such a file.
+        If there is neither such an entry, nor such a part, nor such a file, nor such an option.
+    InvalidInputError
+        If the file is damaged, empty, unlabelled or contradicts itself.
     DownloadError
         If the data set is not here and cannot be fetched.
     """
+    naming = Naming(stimulus, region, subject, labels)
     name, _, part = str(source).partition("/")
     if isinstance(source, str) and name in READERS:
+        if naming.given or options:
+            raise InvalidInputError(
+                f"{name} is a public data set with names of its own; stimulus=, region=, subject=, "
+                "labels= and other options are for files. Use select to choose parts of it."
+            )
         parts = READERS[name]
         if part not in parts:
             known = [item for item in parts if item]
             raise UnknownNameError(unknown_name("part", part, known, name))
         return _described(parts[part](fetch(name, data_dir)), entry(name))
     path = Path(source)
-    if not path.exists():
+    if not path.is_file():
         raise UnknownNameError(
             unknown_name("file or data set", str(source), catalogue()["name"], "the catalogue")
         )
+    return _read(path, naming, options)
+
+
+def _read(path: Path, naming: Naming, options: Mapping[str, object]) -> xr.Dataset | RDMs:
+    suffix = next((s for s in FORMATS if path.name.lower().endswith(s)), path.suffix.lower())
+    if suffix == ".nc":
+        return _read_netcdf(path, naming, options)
+    if suffix not in FORMATS:
+        raise UnknownNameError(
+            unknown_name("format", suffix, [".nc", *FORMATS], f"those that {path.name} could have")
+        )
+    reader = FORMATS[suffix]
+    _check_options(reader, options, path)
+    return reader(path, naming, **options)
+
+
+def _read_netcdf(path: Path, naming: Naming, options: Mapping[str, object]) -> xr.Dataset:
+    """Open a recording as it is, or read an assembly of Brain-Score."""
+    try:
+        with netCDF4.Dataset(path) as file:
+            is_recording = "reprcompare_format" in file.ncattrs()
+    except OSError:
+        is_recording = True  # open_recording says what is wrong with the file
+    if not is_recording:
+        _check_options(read_brainio, options, path)
+        return read_brainio(path, naming)
+    if naming.given or options:
+        raise InvalidInputError(
+            f"{path} is a recording and carries its own names; change them with xarray, or leave "
+            "out stimulus=, region=, subject= and labels=."
+        )
     return open_recording(path)
+
+
+def _check_options(reader: Reader, options: Mapping[str, object], path: Path) -> None:
+    known = list(inspect.signature(reader).parameters)[2:]
+    for name in options:
+        if name not in known:
+            raise UnknownNameError(unknown_name("option", name, known, f"reading {path.name}"))
 
 
 def load_stimuli(name: str, data_dir: str | os.PathLike[str] | None = None) -> xr.Dataset:

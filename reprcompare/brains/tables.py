@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from reprcompare.brains.assembling import ALIASES, AS_FOUND, Naming, assemble, canonical, file_stem
-from reprcompare.errors import InvalidInputError, MissingExtraError, UnknownNameError, listing
+from reprcompare.brains.optional import optional
+from reprcompare.errors import InvalidInputError, UnknownNameError, listing
 from reprcompare.errors import unknown_name as unknown
 
 RESPONSES: Final = ("activity", "response", "rate", "spike_count", "beta", "value")
@@ -178,17 +179,11 @@ def _unpacked(content: np.lib.npyio.NpzFile, path: Path) -> dict[str, np.ndarray
 
 def _read(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
+        parquet = optional("pyarrow.parquet", "tables", "Parquet files")
         try:
-            import pyarrow
-            from pyarrow import parquet
-        except ImportError as error:
-            raise MissingExtraError(
-                "Parquet files need pyarrow; install the extra with: "
-                "pip install 'reprcompare[tables]'"
-            ) from error
-        try:
-            return parquet.read_table(path).to_pandas()
-        except pyarrow.ArrowInvalid as error:
+            table: pd.DataFrame = parquet.read_table(path).to_pandas()
+            return table
+        except (ValueError, OSError) as error:  # ArrowInvalid is a ValueError
             raise InvalidInputError(f"{path} is not a readable Parquet file: {error}") from error
     separator = "\t" if path.suffix == ".tsv" else ","
     try:
