@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 import pandas as pd
@@ -126,11 +126,7 @@ def compare(
         ceiling = noise_ceiling(region.vectors, chosen, seed=seed)
         bound = ceiling_terms(region.vectors, chosen) if ceiling.n_subjects > 1 else None
         ceilings.append({"brain_region": region.region, **vars(ceiling)})
-        scored = [
-            _score(name, part, region, chosen)
-            for name, parts in joined.models.items()
-            for part in parts
-        ]
+        scored = _scores(joined, region, chosen)
         for one, networks in zip(scored, _networks(joined), strict=True):
             test = unrelated_test(networks, region.vectors, chosen, n_bootstrap, rng)
             row = _row(one, joined, over, test.mean, ceiling, bound)
@@ -196,16 +192,22 @@ def _networks(joined: Joined) -> list[np.ndarray]:
     return [part.vectors for parts in joined.models.values() for part in parts]
 
 
-def _score(name: str, part: Subjects, region: Subjects, comparator: Comparator) -> Scored:
-    scores, terms = [], np.zeros_like(region.vectors)
-    for network in part.vectors:
-        score, influence = influences(network, region.vectors, comparator)
-        scores.append(score)
-        terms += (score[:, None] + influence) / len(part.vectors)
-    means = np.mean(scores, axis=1)
+def _scores(joined: Joined, region: Subjects, comparator: Comparator) -> list[Scored]:
+    """Score every region of every model; the brain's RDMs are prepared once."""
+    parts = [(name, part) for name, parts in joined.models.items() for part in parts]
+    everything = np.concatenate([part.vectors for _, part in parts])
+    results = influences(everything, region.vectors, comparator)
+    return [_scored(name, part, list(islice(results, len(part.vectors)))) for name, part in parts]
+
+
+def _scored(name: str, part: Subjects, networks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Scored:
+    terms = sum(score[:, None] + influence for score, influence in networks) / len(networks)
+    scores = np.array([score for score, _ in networks])
+    means = scores.mean(axis=1)
     spread = float(means.var(ddof=1) / len(means)) if len(means) > 1 else 0.0
-    networks = Variance(spread, 0.0, 0.0, max(len(means) - 1, 1))
-    return Scored(name, part.region, np.array(scores), terms, networks)
+    return Scored(
+        name, part.region, scores, terms, Variance(spread, 0.0, 0.0, max(len(means) - 1, 1))
+    )
 
 
 def _row(

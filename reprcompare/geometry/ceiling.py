@@ -152,7 +152,7 @@ def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> np.ndarray:
     unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
     everyone = unit.sum(axis=0)
     for s in range(n_subjects):
-        score, influence = influences(total - pooled[s], brains[s][None], comparator)
+        score, influence = next(influences((total - pooled[s])[None], brains[s][None], comparator))
         terms[s] = score[0] + influence[0]
         others = everyone - unit[s]
         length = np.linalg.norm(others)
@@ -161,4 +161,5 @@ def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> np.ndarray:
         gap += gaps[s]
     for t in range(n_subjects):
         through_others[t] = n_pairs * unit[t] * (gap - gaps[t])
-    return terms + through_others
+    # Giving a pair more weight leaves the means as they are: this part belongs to subjects only.
+    return terms + through_others - through_others.mean(axis=0)

@@ -5,18 +5,59 @@ times the number of pairs; a score varies over stimuli like the mean of its infl
 comparators this includes that a pair shifts the ranks of all others.
 """
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 import numpy as np
-from scipy.stats import rankdata
 
 from reprcompare.errors import InvalidInputError
 from reprcompare.geometry.comparators import Comparator, double_centred
 from reprcompare.geometry.kendall import concordance
 
 
+@dataclass(frozen=True)
+class Ordered:
+    """Values in rising order, with the runs of equal ones.
+
+    Attributes
+    ----------
+    order : array of int, shape (n,)
+        Sorts the values.
+    first, last : arrays of int, shape (n,)
+        How many values lie below, and below or level, in the original order.
+    centred : array, shape (n,)
+        Mid-ranks minus their mean.
+    """
+
+    order: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    centred: np.ndarray
+
+
+def ordered(values: np.ndarray) -> Ordered:
+    """Sort values (n,) once, for everything that depends on their order.
+
+    Examples
+    --------
+    >>> ordered(np.array([3.0, 1, 3])).centred
+    array([ 0.5, -1. ,  0.5])
+    """
+    n = len(values)
+    order = np.argsort(values, kind="stable")
+    in_order = values[order]
+    starts = np.concatenate([[0], np.flatnonzero(in_order[1:] != in_order[:-1]) + 1])
+    sizes = np.diff(np.append(starts, n))
+    first, last = np.empty(n, dtype=np.intp), np.empty(n, dtype=np.intp)
+    first[order] = np.repeat(starts, sizes)
+    last[order] = np.repeat(starts + sizes, sizes)
+    return Ordered(order, first, last, (first + last) / 2 - n / 2)
+
+
 def influences(
-    model: np.ndarray, brains: np.ndarray, comparator: Comparator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Score one RDM against several, with the influence of every pair of stimuli.
+    models: np.ndarray, brains: np.ndarray, comparator: Comparator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Score RDMs against others, with the influence of every pair of stimuli.
 
     A score is a product G(x, y) of two RDMs, divided by the root of G(x, x) G(y, y) or, for rho-a
     and tau-a, by its value without ties. G is homogeneous in the weights of the pairs, so it is the
@@ -24,91 +65,118 @@ def influences(
 
     Parameters
     ----------
-    model : array, shape (n_pairs,)
+    models : array, shape (n_models, n_pairs)
     brains : array, shape (n_brains, n_pairs)
     comparator
         Of any family but "matrix".
 
-    Returns
-    -------
+    Yields
+    ------
     scores : array, shape (n_brains,)
+        Of one model after the other.
     influence : array, shape (n_brains, n_pairs)
         With mean zero over pairs.
 
     Examples
     --------
     >>> from reprcompare.geometry.comparators import COMPARATORS
-    >>> x = np.array([1.0, 2, 3])
-    >>> scores, influence = influences(x, x[None], COMPARATORS["correlation"])
+    >>> x = np.array([[1.0, 2, 3]])
+    >>> scores, influence = next(influences(x, x, COMPARATORS["correlation"]))
     >>> scores, bool(np.allclose(influence, 0))
     (array([1.]), True)
     """
-    if comparator.family not in _GRADIENTS:
+    if comparator.family not in _FAMILIES:
         raise InvalidInputError(f"influences are not defined for {comparator.label}.")
-    gradient, degree = _GRADIENTS[comparator.family]
-    model, brains = np.asarray(model, dtype=float), np.asarray(brains, dtype=float)
-    n_pairs = len(model)
-    cross = gradient(model, brains, comparator)
-    product = cross.sum(axis=1) / degree
-    if comparator.tied:
-        without_ties = {"rank": (n_pairs**3 - n_pairs) / 12, "sign": n_pairs * (n_pairs - 1.0)}
-        full = without_ties[comparator.family]
-        scores = product / full
-        return scores, n_pairs * cross / full - degree * scores[:, None]
-    own = gradient(model, model[None], comparator)[0]
-    others = np.stack([gradient(brain, brain[None], comparator)[0] for brain in brains])
-    lengths = np.sqrt(own.sum() * others.sum(axis=1)) / degree
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scores = np.where(lengths > 0, product / lengths, 0.0)
-        relative = degree * (own / own.sum() + others / others.sum(axis=1, keepdims=True)) / 2
-        influence = n_pairs * (cross / lengths[:, None] - scores[:, None] * relative)
-    return scores, np.where(lengths[:, None] > 0, influence, 0.0)
+    family = _FAMILIES[comparator.family]
+    n_pairs = brains.shape[1]
+    ys = family.prepare(np.asarray(brains, dtype=float), comparator)
+    own_y = None if comparator.tied else np.stack([family.gradient(y, y) for y in ys])
+    for row in np.asarray(models, dtype=float):
+        x = family.prepare(row[None], comparator)[0]
+        cross = np.stack([family.gradient(x, y) for y in ys])
+        product = cross.sum(axis=1) / family.degree
+        if own_y is None:
+            scores = product / family.without_ties(n_pairs)
+            cross *= n_pairs / family.without_ties(n_pairs)
+            yield scores, cross - family.degree * scores[:, None]
+        else:
+            yield _normalised(cross, product, family.gradient(x, x), own_y, family.degree)
 
 
-def _linear(x: np.ndarray, others: np.ndarray, comparator: Comparator) -> np.ndarray:
-    both = np.concatenate([x[None], others])
+def _normalised(
+    cross: np.ndarray, product: np.ndarray, own_x: np.ndarray, own_y: np.ndarray, degree: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and influences of products that are divided by the lengths of both RDMs."""
+    sum_x, sum_y = own_x.sum(), own_y.sum(axis=1, keepdims=True)
+    lengths = np.sqrt(sum_x * sum_y[:, 0]) / degree
+    if not (lengths > 0).all():
+        return np.zeros_like(product), np.zeros_like(cross)
+    scores = product / lengths
+    relative = degree / 2 * (own_x / sum_x + own_y / sum_y)
+    return scores, cross.shape[1] * (cross / lengths[:, None] - scores[:, None] * relative)
+
+
+@dataclass(frozen=True)
+class _Family:
+    """How the gradient of a product is computed.
+
+    `prepare` brings RDMs (k, n_pairs) to a list of k, `gradient` takes two of them to (n_pairs,).
+    """
+
+    prepare: Callable[[np.ndarray, Comparator], list]
+    gradient: Callable[..., np.ndarray]
+    degree: int
+    without_ties: Callable[[int], float]
+
+
+def _prepare_linear(rdms: np.ndarray, comparator: Comparator) -> list:
     if comparator.centred:
-        both = both - both.mean(axis=1, keepdims=True)
-    if not comparator.whitened:
-        return both[0] * both[1:]
-    matrices = double_centred(both)
-    return by_pair(matrices[0] * matrices[1:])
+        rdms = rdms - rdms.mean(axis=1, keepdims=True)
+    return list(double_centred(rdms) if comparator.whitened else rdms)
+
+
+def _linear(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x * y if x.ndim == 1 else by_pair(x * y)
 
 
 def by_pair(products: np.ndarray) -> np.ndarray:
-    """Sum symmetric matrices (k, n, n) into pairs; a diagonal entry is shared by its n - 1 pairs.
+    """Sum a symmetric matrix (n, n) into pairs; a diagonal entry is shared by its n - 1 pairs.
 
     Examples
     --------
-    >>> by_pair(np.array([[[2.0, 1], [1, 2]]]))
-    array([[6.]])
+    >>> by_pair(np.array([[2.0, 1], [1, 2]]))
+    array([6.])
     """
-    n = products.shape[1]
+    n = len(products)
     rows, columns = np.triu_indices(n, 1)
-    diagonal = np.einsum("kii->ki", products) / (n - 1)
-    return 2 * products[:, rows, columns] + diagonal[:, rows] + diagonal[:, columns]
+    diagonal = np.diagonal(products) / (n - 1)
+    return 2 * products[rows, columns] + diagonal[rows] + diagonal[columns]
 
 
-def _rank(x: np.ndarray, others: np.ndarray, comparator: Comparator) -> np.ndarray:
-    u = rankdata(x) - (len(x) + 1) / 2
-    v = rankdata(others, axis=1) - (len(x) + 1) / 2
-    shifted = np.stack([_above(row, u[None])[0] for row in v])
-    return u * v + _above(u, v) + shifted
+def _prepare_rank(rdms: np.ndarray, comparator: Comparator) -> list:
+    return [ordered(one) for one in rdms]
 
 
-def _above(order_by: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Sum for every pair the values (k, n) of those that stand above it, and half of its ties."""
-    order = np.argsort(order_by, kind="stable")
-    sorted_by = order_by[order]
-    sums = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values[:, order], axis=1)], axis=1)
-    below = sums[:, np.searchsorted(sorted_by, order_by, side="left")]
-    up_to = sums[:, np.searchsorted(sorted_by, order_by, side="right")]
-    return sums[:, -1:] - (below + up_to) / 2
+def _rank(x: Ordered, y: Ordered) -> np.ndarray:
+    return x.centred * y.centred + _above(x, y.centred) + _above(y, x.centred)
 
 
-def _sign(x: np.ndarray, others: np.ndarray, comparator: Comparator) -> np.ndarray:
-    return np.stack([2.0 * concordance(x, other) for other in others])
+def _above(by: Ordered, values: np.ndarray) -> np.ndarray:
+    """Sum for every pair the values of those that stand above it, and half of its ties."""
+    sums = np.concatenate([[0.0], np.cumsum(values[by.order])])
+    return sums[-1] - (sums[by.first] + sums[by.last]) / 2
 
 
-_GRADIENTS = {"linear": (_linear, 1), "rank": (_rank, 3), "sign": (_sign, 2)}
-"""Gradient of the product by the weight of every pair, and its degree."""
+def _prepare_sign(rdms: np.ndarray, comparator: Comparator) -> list:
+    return list(rdms)
+
+
+def _sign(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return 2.0 * concordance(x, y)
+
+
+_FAMILIES = {
+    "linear": _Family(_prepare_linear, _linear, 1, lambda n: 1.0),
+    "rank": _Family(_prepare_rank, _rank, 3, lambda n: (n**3 - n) / 12),
+    "sign": _Family(_prepare_sign, _sign, 2, lambda n: n * (n - 1.0)),
+}

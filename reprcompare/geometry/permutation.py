@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reprcompare.geometry.comparators import COMPARATORS, Comparator, standardise
-
-FLOOR = 0.25
-"""The variance over stimuli is not taken below this part of that of independent pairs."""
+from reprcompare.geometry.variance import FLOOR
 
 
 @dataclass(frozen=True)
