@@ -10,6 +10,7 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 
 from reprcompare.errors import RecordingExistsError, RecordingFailedError
@@ -46,6 +47,7 @@ class Journal:
         self._descriptor = _open_locked(path)
         self.entries: list[dict] = []
         self._ends: list[int] = []
+        self._turn = Lock()  # batches are noted by the thread that runs and the one that writes
         self._removed = False
         for line in _read(self._descriptor).splitlines(keepends=True):
             try:
@@ -62,15 +64,16 @@ class Journal:
     def append(self, entry: dict) -> None:
         """Write one entry; it counts only once its line is whole."""
         line = json.dumps(entry).encode() + b"\n"
-        try:
-            written = os.write(self._descriptor, line)
-            if written < len(line):
-                raise OSError("the disk is full")
-        except OSError:
-            self.truncate(len(self.entries))
-            raise
-        self.entries.append(entry)
-        self._ends.append((self._ends or [0])[-1] + len(line))
+        with self._turn:
+            try:
+                written = os.write(self._descriptor, line)
+                if written < len(line):
+                    raise OSError("No space left on device")
+            except OSError:
+                self.truncate(len(self.entries))
+                raise
+            self.entries.append(entry)
+            self._ends.append((self._ends or [0])[-1] + len(line))
 
     def truncate(self, count: int) -> None:
         """Keep only the first entries."""

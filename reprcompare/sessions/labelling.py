@@ -8,7 +8,7 @@ import xarray as xr
 
 from reprcompare.errors import InvalidInputError, LabelMismatchError, listing
 from reprcompare.recording import encode_labels
-from reprcompare.recording.writer import Column, string_column
+from reprcompare.recording.layout import Column, string_column
 from reprcompare.sessions.capture import Slot
 from reprcompare.sessions.stimuli import Source
 

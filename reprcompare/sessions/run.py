@@ -20,7 +20,8 @@ from reprcompare.errors import (
     listing,
 )
 from reprcompare.recording import FORMAT, check_stimulus_ids
-from reprcompare.recording.writer import Column, RecordingWriter, Stream, string_column
+from reprcompare.recording.layout import Column, Stream, string_column
+from reprcompare.recording.writer import N_HELD, RecordingWriter
 from reprcompare.sessions import identity
 from reprcompare.sessions.capture import Capture, TimeAxis, response_of
 from reprcompare.sessions.labelling import neuroid_columns, presentation_columns, time_columns
@@ -30,7 +31,6 @@ from reprcompare.sessions.stimuli import Batch, Source, raw_bytes
 
 OUTPUTS = (None, "logits")
 NONFINITE = ("error", "keep")
-N_BUFFERS = 2  # one is filled by the forward pass while the other is written
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,17 @@ class _Run:
         self.network, self.source, self.states = network, source, states
         self.capture, self.writer, self.settings = capture, writer, settings
         self.device, self.bar = device, bar
-        self.buffers: list[Tensor] = []
-        self.pending: list[Future[None] | None] = [None] * N_BUFFERS
+        self.batches: list[dict[str, np.ndarray]] = []
+        self.pending: list[Future[None] | None] = [None] * N_HELD
         self.dtype = next(
             (p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32
         )
         self.started = time.time()
+        self.turn = 0
         if writer.plan is not None:
-            self._allocate(writer.plan["notes"]["regions"])
+            self._plan(writer.plan["notes"]["regions"])
+            for content, note in writer.take_held():
+                self._store(content, note, writer.rows_done)
 
     def go(self) -> None:
         """Present what is missing, in the order of training steps and stimuli."""
@@ -201,25 +204,26 @@ class _Run:
         note: dict[str, object] = {"crc32": _checksums(batch)}
         if batch.ids is not None:
             note["ids"] = batch.ids
-        number = (row // self.settings.batch_size) % N_BUFFERS
+        number = self.turn = (self.turn + 1) % N_HELD
+        self._wait(number)
         rows = None
-        if self.buffers:
-            self._wait(number)
-            rows = self._buffer(number, batch.count)
+        if self.writer.plan is not None:
+            rows = torch.from_numpy(self._memory(number, batch.count)["activity"])
         self.capture.expect(batch.count, rows)
         # Random networks draw the same for a batch, whether or not the session was interrupted.
         _seed(self.settings.seed * 1_000_003 + row, self.device)
         output = self._forward(batch, row)
         response = response_of(output, batch.count) if self.settings.outputs else None
         if rows is None:
-            self._begin(batch, response)
-            rows = self._buffer(number, batch.count)
-            self.capture.fill_from_first(rows)
+            self._begin(response)
+            content = self._memory(number, batch.count)
+            self.capture.fill_from_first(torch.from_numpy(content["activity"]))
         else:
+            content = self._memory(number, batch.count)
             self.capture.check()
-        content = {"activity": rows[: batch.count].numpy()}
         if response is not None:
-            content["output"] = response[:, None]
+            content["output"][:] = response[:, None]
+        self.writer.hold(number, row, batch.count, note)
         self.pending[number] = store.submit(self._store, content, note, row)
 
     def _forward(self, batch: Batch, row: int) -> object:
@@ -244,14 +248,14 @@ class _Run:
             return tensor.to(self.device, self.dtype)
         return tensor.to(self.device)
 
-    def _begin(self, batch: Batch, response: np.ndarray | None) -> None:
+    def _begin(self, response: np.ndarray | None) -> None:
         """Plan the file when the first batch has shown what the layers return."""
         regions = self.capture.describe()
-        self._allocate(regions)
+        self._plan(regions)
         lead = ("training_step",) * bool(self.states.steps) + ("presentation",)
         timed = self.settings.time_axis is not None
         dims = ("neuroid", "time_bin") if timed else ("neuroid",)
-        streams = [Stream("activity", lead, dims, tuple(self.buffers[0].shape[1:]))]
+        streams = [Stream("activity", lead, dims, self.row_shape)]
         if response is not None:
             streams.append(
                 Stream("output", lead, ("by_subject", "response"), (1, response.shape[1]))
@@ -265,18 +269,20 @@ class _Run:
         notes = {"regions": regions, "responses": 0 if response is None else response.shape[1]}
         self.writer.begin(streams, sizes, notes)
 
-    def _allocate(self, regions: Sequence[Mapping]) -> None:
+    def _plan(self, regions: Sequence[Mapping]) -> None:
         settings = self.settings
         self.capture.plan(regions, settings.reduce, settings.seed, self.source.size)
         n_neuroids = self.capture.slots[-1].columns.stop
         bins = (regions[0]["bins"],) if settings.time_axis is not None else ()
         self.row_shape = (n_neuroids, *bins)
-        self.buffers = [torch.empty(0, *self.row_shape) for _ in range(N_BUFFERS)]
 
-    def _buffer(self, number: int, count: int) -> Tensor:
-        if len(self.buffers[number]) < count:
-            self.buffers[number] = torch.empty(count, *self.row_shape)
-        return self.buffers[number]
+    def _memory(self, number: int, count: int) -> dict[str, np.ndarray]:
+        """Return the memory for a batch, by variable."""
+        if not self.batches or len(self.batches[0]["activity"]) < count:
+            for other in range(N_HELD):
+                self._wait(other)
+            self.batches = self.writer.batches(count)
+        return {name: rows[:count] for name, rows in self.batches[number].items()}
 
     def _wait(self, number: int) -> None:
         future, self.pending[number] = self.pending[number], None

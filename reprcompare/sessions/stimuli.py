@@ -223,7 +223,7 @@ def _item(items: Any, number: int, ids: np.ndarray) -> Any:
         return _without_target(items[number])
     except Exception as error:
         raise RecordingFailedError(
-            f"stimulus {ids[number]!r} (number {number} of {len(ids)}) could not be read: "
+            f"stimulus {str(ids[number])!r} (number {number} of {len(ids)}) could not be read: "
             f"{type(error).__name__}: {error}. What was recorded before is kept; mend or remove "
             "it and call record again."
         ) from error

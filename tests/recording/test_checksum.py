@@ -17,7 +17,7 @@ def path(tmp_path):
     with netCDF4.Dataset(target, "w") as file:
         file.createDimension("row", 700)
         file.createDimension("letter", 3)
-        file.createVariable("number", "f8", ("row",), endian="big")[:] = np.arange(700) / 7
+        file.createVariable("number", "f8", ("row",))[:] = np.arange(700) / 7
         file.createVariable("code", "S1", ("row", "letter"), zlib=True)[:] = np.array(
             [list("abc")] * 700, "S1"
         )

@@ -15,7 +15,8 @@ from reprcompare.errors import RecordingExistsError, RecordingFailedError
 from reprcompare.recording import open_recording
 from reprcompare.recording import writer as writing
 from reprcompare.recording.checksum import verify_checksums
-from reprcompare.recording.writer import Column, RecordingWriter, Stream, string_column
+from reprcompare.recording.layout import Column, Stream, string_column
+from reprcompare.recording.writer import RecordingWriter
 
 N, BATCH, WIDTH = 12, 3, 5
 VALUES = np.random.default_rng(0).standard_normal((N, WIDTH)).astype(np.float32)
@@ -168,7 +169,7 @@ def die():
 
 
 def _die_in_labels(path):
-    writing._add_columns = lambda file, columns: (file.createDimension("x", 3), file.sync(), die())
+    writing.add_columns = lambda file, columns: (file.createDimension("x", 3), file.sync(), die())
     write(path)
 
 
