@@ -1,55 +1,53 @@
 """One entry: how well models describe a brain, and how sure that is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from reprcompare.comparison.inputs import Joined, Source, join_inputs
+from reprcompare.comparison.inference import (
+    Interval,
+    Scored,
+    ceiling_interval,
+    difference_interval,
+    score_interval,
+    score_models,
+)
+from reprcompare.comparison.inputs import Source, join_inputs
 from reprcompare.comparison.method import describe
 from reprcompare.comparison.result import Comparison
 from reprcompare.errors import InvalidInputError, NotIdentifiableError
 from reprcompare.geometry import (
     RESAMPLED,
-    Ceiling,
-    Comparator,
     Subjects,
-    Variance,
+    Unrelated,
     ceiling_terms,
     find_comparator,
-    influences,
     noise_ceiling,
-    score_variance,
     unrelated_test,
 )
 from reprcompare.statistics.corrections import holm
 
 DEFAULT = "rho-a"
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One region of one model against one region of the brain.
-
-    Attributes
-    ----------
-    model, region
-    scores : array, shape (n_networks, n_subjects)
-    terms : array, shape (n_subjects, n_pairs)
-        Score plus influence, averaged over networks.
-    networks : Variance
-        Of the mean over networks; zero for one network.
-    """
-
-    model: str
-    region: str
-    scores: np.ndarray
-    terms: np.ndarray
-    networks: Variance
+INTERVAL = ("se", "ci_low", "ci_high", "df")
+COLUMNS = (
+    "model",
+    "model_region",
+    "brain_region",
+    "score",
+    *INTERVAL,
+    "p_zero",
+    "p_ceiling",
+    "unrelated",
+    "n_stimuli",
+    "n_subjects",
+    "n_networks",
+    "comparator",
+)
+SIDES = ("brain_region", "model_a", "region_a", "model_b", "region_b")
+PAIR_COLUMNS = (*SIDES, "difference", *INTERVAL, "p", "p_holm")
 
 
 def compare(
@@ -120,60 +118,40 @@ def compare(
     chosen = find_comparator(comparator or DEFAULT)
     joined = join_inputs(models, brain, metric, nan)
     rng = np.random.default_rng(seed)
-    rows, pairs, ceilings, by_subject = [], [], [], []
+    parts = [(name, part) for name, regions in joined.models.items() for part in regions]
+    rows: list[dict[str, object]] = []
+    pairs: list[dict[str, object]] = []
+    ceilings, subjects = [], []
     for region in joined.brain:
         over = _possible(resample, region)
-        ceiling = noise_ceiling(region.vectors, chosen, seed=seed)
-        bound = ceiling_terms(region.vectors, chosen) if ceiling.n_subjects > 1 else None
-        ceilings.append({"brain_region": region.region, **vars(ceiling)})
-        scored = _scores(joined, region, chosen)
-        for one, networks in zip(scored, _networks(joined), strict=True):
-            test = unrelated_test(networks, region.vectors, chosen, n_bootstrap, rng)
-            row = _row(one, joined, over, test.mean, ceiling, bound)
-            row["p_zero"] = _p_zero(one, over, test.p, test.mean)
-            rows.append({**row, "brain_region": region.region, "comparator": chosen.name})
-            by_subject += _subject_rows(one, region)
-        pairs += _pairs(scored, joined, over, region.region)
+        scored = score_models([part.vectors for _, part in parts], region.vectors, chosen)
+        ceilings.append(
+            {"brain_region": region.region} | vars(noise_ceiling(region.vectors, chosen, seed=seed))
+        )
+        several = len(region.subjects) > 1
+        bound = ceiling_terms(region.vectors, chosen) if several else None
+        for (name, part), one in zip(parts, scored, strict=True):
+            labels = {
+                "model": name,
+                "model_region": part.region,
+                "brain_region": region.region,
+                "comparator": chosen.name,
+            }
+            test = unrelated_test(part.vectors, region.vectors, chosen, n_bootstrap, rng)
+            rows.append(labels | _row(one, len(joined.stimulus_ids), over, test, bound))
+            subjects += [
+                labels | {"subject": subject, "score": float(score)}
+                for subject, score in zip(region.subjects, one.scores.mean(axis=0), strict=True)
+            ]
+        pairs += _pairs(parts, scored, len(joined.stimulus_ids), over, region.region)
     return Comparison(
-        pd.DataFrame(rows)[COLUMNS],
-        _corrected(pd.DataFrame(pairs, columns=PAIR_COLUMNS)),
+        pd.DataFrame(rows)[list(COLUMNS)],
+        _corrected(pairs),
         pd.DataFrame(ceilings),
         describe(joined, chosen, resample, comparator is None, metric, nan, n_bootstrap),
         joined.dropped,
-        pd.DataFrame(by_subject),
+        pd.DataFrame(subjects),
     )
-
-
-COLUMNS = [
-    "model",
-    "model_region",
-    "brain_region",
-    "score",
-    "se",
-    "ci_low",
-    "ci_high",
-    "df",
-    "p_zero",
-    "p_ceiling",
-    "unrelated",
-    "n_stimuli",
-    "n_subjects",
-    "n_networks",
-    "comparator",
-]
-PAIR_COLUMNS = [
-    "brain_region",
-    "model_a",
-    "region_a",
-    "model_b",
-    "region_b",
-    "difference",
-    "se",
-    "ci_low",
-    "ci_high",
-    "df",
-    "p",
-]
 
 
 def _possible(resample: str, region: Subjects) -> str:
@@ -188,124 +166,51 @@ def _possible(resample: str, region: Subjects) -> str:
     return "stimuli"
 
 
-def _networks(joined: Joined) -> list[np.ndarray]:
-    return [part.vectors for parts in joined.models.values() for part in parts]
-
-
-def _scores(joined: Joined, region: Subjects, comparator: Comparator) -> list[Scored]:
-    """Score every region of every model; the brain's RDMs are prepared once."""
-    parts = [(name, part) for name, parts in joined.models.items() for part in parts]
-    everything = np.concatenate([part.vectors for _, part in parts])
-    results = influences(everything, region.vectors, comparator)
-    return [_scored(name, part, list(islice(results, len(part.vectors)))) for name, part in parts]
-
-
-def _scored(name: str, part: Subjects, networks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Scored:
-    terms = sum(score[:, None] + influence for score, influence in networks) / len(networks)
-    scores = np.array([score for score, _ in networks])
-    means = scores.mean(axis=1)
-    spread = float(means.var(ddof=1) / len(means)) if len(means) > 1 else 0.0
-    return Scored(
-        name, part.region, scores, terms, Variance(spread, 0.0, 0.0, max(len(means) - 1, 1))
-    )
-
-
 def _row(
-    one: Scored,
-    joined: Joined,
-    over: str,
-    unrelated: float,
-    ceiling: Ceiling,
-    bound: np.ndarray | None,
+    one: Scored, n_stimuli: int, over: str, test: Unrelated, bound: np.ndarray | None
 ) -> dict[str, object]:
-    n = len(joined.stimulus_ids)
-    score = float(one.scores.mean())
-    interval = _interval(score, one.terms, n, over, [one.networks])
-    p_ceiling = np.nan
-    if bound is not None:
-        below = _interval(score - ceiling.lower, one.terms - bound, n, over, [one.networks])
-        p_ceiling = _one_sided(-below["difference"], below)
+    below = None if bound is None else ceiling_interval(one, bound, n_stimuli, over)
     return {
-        "model": one.model,
-        "model_region": one.region,
-        "score": score,
-        **{name: interval[name] for name in ("se", "ci_low", "ci_high", "df")},
-        "p_ceiling": p_ceiling,
-        "unrelated": unrelated,
-        "n_stimuli": n,
+        "score": one.score,
+        **_columns(score_interval(one, n_stimuli, over)),
+        "p_zero": test.p if over != "subjects" else _t_test(one, test.mean),
+        "p_ceiling": np.nan if below is None else below.p("less"),
+        "unrelated": test.mean,
+        "n_stimuli": n_stimuli,
         "n_subjects": one.scores.shape[1],
         "n_networks": one.scores.shape[0],
     }
 
 
-def _interval(
-    value: float, terms: np.ndarray, n_stimuli: int, over: str, networks: Sequence[Variance]
-) -> dict[str, float]:
-    """Interval of a mean by Student's t with the degrees of freedom of its variance."""
-    variance = score_variance(terms, n_stimuli, over)
-    parts = [variance, *(one for one in networks if one.total > 0)]
-    total = sum(one.total for one in parts)
-    if total <= 0:
-        return dict.fromkeys(["se", "ci_low", "ci_high", "df", "p"], np.nan) | {"difference": value}
-    df = total**2 / sum(one.total**2 / one.df for one in parts)
-    se = float(np.sqrt(total))
-    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, df)) * se
-    return {
-        "difference": value,
-        "se": se,
-        "ci_low": value - reach,
-        "ci_high": value + reach,
-        "df": df,
-        "p": float(2 * stats.t.sf(abs(value) / se, df)),
-    }
+def _columns(interval: Interval) -> dict[str, float]:
+    return dict(zip(INTERVAL, (interval.se, interval.low, interval.high, interval.df), strict=True))
 
 
-def _one_sided(value: float, interval: dict[str, float]) -> float:
-    return float(stats.t.sf(value / interval["se"], interval["df"]))
-
-
-def _p_zero(one: Scored, over: str, permuted: float, unrelated: float) -> float:
-    """Random-effects t test for fixed stimuli, permutation of the stimulus labels otherwise."""
-    if over != "subjects":
-        return permuted
+def _t_test(one: Scored, unrelated: float) -> float:
+    """Test the mean score over new subjects, with the stimuli fixed."""
     values = one.scores.mean(axis=0) - unrelated
     return float(stats.ttest_1samp(values, 0, alternative="greater").pvalue)
 
 
 def _pairs(
-    scored: Sequence[Scored], joined: Joined, over: str, region: str
+    parts: Sequence[tuple[str, Subjects]],
+    scored: Sequence[Scored],
+    n_stimuli: int,
+    over: str,
+    brain_region: str,
 ) -> list[dict[str, object]]:
-    rows = []
-    for a, b in combinations(scored, 2):
-        difference = float(a.scores.mean() - b.scores.mean())
-        terms = a.terms - b.terms
-        both = [a.networks, b.networks]
+    named = [(name, part.region, one) for (name, part), one in zip(parts, scored, strict=True)]
+    rows: list[dict[str, object]] = []
+    for (*a, first), (*b, second) in combinations(named, 2):
+        interval = difference_interval(first, second, n_stimuli, over)
         rows.append(
-            {
-                "brain_region": region,
-                "model_a": a.model,
-                "region_a": a.region,
-                "model_b": b.model,
-                "region_b": b.region,
-                **_interval(difference, terms, len(joined.stimulus_ids), over, both),
-            }
+            dict(zip(SIDES, (brain_region, *a, *b), strict=True))
+            | {"difference": interval.value, **_columns(interval), "p": interval.p()}
         )
     return rows
 
 
-def _corrected(pairs: pd.DataFrame) -> pd.DataFrame:
-    pairs["p_holm"] = pairs.groupby("brain_region")["p"].transform(lambda p: holm(p.to_numpy()))
-    return pairs
-
-
-def _subject_rows(one: Scored, region: Subjects) -> list[dict[str, object]]:
-    return [
-        {
-            "model": one.model,
-            "model_region": one.region,
-            "brain_region": region.region,
-            "subject": subject,
-            "score": float(score),
-        }
-        for subject, score in zip(region.subjects, one.scores.mean(axis=0), strict=True)
-    ]
+def _corrected(pairs: list[dict[str, object]]) -> pd.DataFrame:
+    table = pd.DataFrame(pairs, columns=[c for c in PAIR_COLUMNS if c != "p_holm"])
+    table["p_holm"] = table.groupby("brain_region")["p"].transform(lambda p: holm(p.to_numpy()))
+    return table

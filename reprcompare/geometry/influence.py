@@ -44,7 +44,7 @@ def ordered(values: np.ndarray) -> Ordered:
     array([ 0.5, -1. ,  0.5])
     """
     n = len(values)
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     in_order = values[order]
     starts = np.concatenate([[0], np.flatnonzero(in_order[1:] != in_order[:-1]) + 1])
     sizes = np.diff(np.append(starts, n))

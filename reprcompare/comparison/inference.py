@@ -1,0 +1,159 @@
+"""Scores of models with their intervals and tests, on RDMs that are already joined."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from reprcompare.geometry import Comparator, Variance, influences, score_variance
+
+CONFIDENCE = 0.95
+FEWEST_FOR_CEILING = 3
+"""With two subjects the two folds of the lower ceiling are the same number: no variance."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One class of networks against the subjects of one brain region.
+
+    Attributes
+    ----------
+    scores : array, shape (n_networks, n_subjects)
+    terms : array, shape (n_subjects, n_pairs)
+        Score plus influence, averaged over networks.
+    """
+
+    scores: np.ndarray
+    terms: np.ndarray
+
+    @property
+    def score(self) -> float:
+        """Mean over networks and subjects."""
+        return float(self.scores.mean())
+
+    @property
+    def networks(self) -> Variance | None:
+        """Variance of the score over new networks of the class; None for one network."""
+        means = self.scores.mean(axis=1)
+        if len(means) == 1:
+            return None
+        return Variance(float(means.var(ddof=1) / len(means)), 0.0, 0.0, len(means) - 1)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its confidence interval.
+
+    Attributes
+    ----------
+    value, se, low, high
+    df
+        Of Student's t, by Satterthwaite.
+    """
+
+    value: float
+    se: float
+    low: float
+    high: float
+    df: float
+
+    def p(self, alternative: str = "two-sided") -> float:
+        """Return the p value of the null hypothesis that the true value is zero.
+
+        Parameters
+        ----------
+        alternative
+            "two-sided", "less" or "greater".
+        """
+        t = self.value / self.se if self.se > 0 else np.nan
+        tails = {
+            "two-sided": 2 * stats.t.sf(abs(t), self.df),
+            "less": stats.t.cdf(t, self.df),
+            "greater": stats.t.sf(t, self.df),
+        }
+        return float(tails[alternative])
+
+
+def score_models(
+    models: Sequence[np.ndarray], brains: np.ndarray, comparator: Comparator
+) -> list[Scored]:
+    """Score models against subjects.
+
+    Parameters
+    ----------
+    models : sequence of arrays, each of shape (n_networks, n_pairs)
+    brains : array, shape (n_subjects, n_pairs)
+    comparator
+
+    Returns
+    -------
+    list of Scored
+    """
+    results = influences(np.concatenate(models), brains, comparator)
+    scored = []
+    for networks in models:
+        terms, scores = np.zeros_like(brains, dtype=float), []
+        for _ in networks:
+            score, influence = next(results)
+            scores.append(score)
+            terms += (score[:, None] + influence) / len(networks)
+        scored.append(Scored(np.array(scores), terms))
+    return scored
+
+
+def score_interval(one: Scored, n_stimuli: int, over: str) -> Interval:
+    """Interval of a score over new subjects, stimuli or both, and new networks if several."""
+    return _interval(one.score, one.terms, n_stimuli, over, [one.networks])
+
+
+def difference_interval(a: Scored, b: Scored, n_stimuli: int, over: str) -> Interval:
+    """Interval of the difference between two models, measured on the same subjects and stimuli."""
+    return _interval(
+        a.score - b.score, a.terms - b.terms, n_stimuli, over, [a.networks, b.networks]
+    )
+
+
+def ceiling_interval(one: Scored, bound: np.ndarray, n_stimuli: int, over: str) -> Interval | None:
+    """Interval of the difference between a model and the lower noise ceiling.
+
+    Parameters
+    ----------
+    one
+    bound : array, shape (n_subjects, n_pairs)
+        From `ceiling_terms`.
+    n_stimuli, over
+        As for `score_variance`.
+
+    Returns
+    -------
+    Interval, or None
+        None for fewer than three subjects.
+    """
+    n_subjects = len(bound)
+    if n_subjects < FEWEST_FOR_CEILING:
+        return None
+    terms = one.terms - bound
+    # Every subject is compared with the mean of the others, which moves when one is exchanged: as
+    # with a jackknife, the derivative at all of them understates it by one subject.
+    deviation = terms.mean(axis=1, keepdims=True) - terms.mean()
+    terms = terms + deviation * (np.sqrt((n_subjects - 1) / (n_subjects - 2)) - 1)
+    return _interval(one.score - float(bound.mean()), terms, n_stimuli, over, [one.networks])
+
+
+def _interval(
+    value: float,
+    terms: np.ndarray,
+    n_stimuli: int,
+    over: str,
+    networks: Sequence[Variance | None],
+) -> Interval:
+    parts = [score_variance(terms, n_stimuli, over), *(one for one in networks if one)]
+    parts = [part for part in parts if part.total > 0]
+    if not parts:
+        return Interval(value, np.nan, np.nan, np.nan, np.nan)
+    total = sum(part.total for part in parts)
+    df = total**2 / sum(part.total**2 / part.df for part in parts)
+    se = float(np.sqrt(total))
+    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, df)) * se
+    return Interval(value, se, value - reach, value + reach, float(df))
