@@ -78,6 +78,7 @@ def assemble(
     source: str,
     naming: Naming = AS_FOUND,
     time_bins: Sequence[tuple[float, float]] | None = None,
+    ids_within_subject: bool = False,
     **attributes: object,
 ) -> xr.Dataset:
     """Make a recording of what a source holds, under the names of the format.
@@ -95,6 +96,9 @@ def assemble(
         What the caller says.
     time_bins
         (start, end) of each bin, in ms.
+    ids_within_subject
+        The source names neuroids anew in every subject (channel 1, unit 7), so that the subject is
+        put before the name: recordings of several subjects can then be joined.
     **attributes
         Passed on to `build_recording`: identifier, stimulus_set, units, long_name, kind ...
 
@@ -142,6 +146,8 @@ def assemble(
     for name, said in (("region", naming.region), ("subject", naming.subject)):
         columns[name] = _column_or_constant(neuroids, columns, name, said)
     columns["neuroid_id"] = _neuroid_ids(columns)
+    if ids_within_subject:
+        columns["neuroid_id"] = columns["subject"] + "." + columns["neuroid_id"]
     labels = _label_table(naming.labels, rows, source)
     features = [] if labels is None else list(labels.columns)
     others = rows.drop(columns=["stimulus_id", *features], errors="ignore")

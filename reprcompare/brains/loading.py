@@ -17,6 +17,8 @@ from reprcompare.brains.brainio import read_brainio
 from reprcompare.brains.catalogue import Entry, catalogue, entry
 from reprcompare.brains.fetching import fetch
 from reprcompare.brains.matlab import read_matlab
+from reprcompare.brains.mne_files import read_mne
+from reprcompare.brains.nifti import read_nifti
 from reprcompare.brains.nwb import read_nwb
 from reprcompare.brains.rsatoolbox_files import read_rsatoolbox
 from reprcompare.brains.tables import read_numpy, read_table
@@ -49,6 +51,10 @@ FORMATS: Final[dict[str, Reader]] = {
     ".h5": read_rsatoolbox,
     ".hdf5": read_rsatoolbox,
     ".nwb": read_nwb,
+    ".fif": read_mne,
+    ".fif.gz": read_mne,
+    ".nii": read_nifti,
+    ".nii.gz": read_nifti,
 }
 """What reads a file, by its ending; recordings and assemblies (.nc) are told apart by content."""
 

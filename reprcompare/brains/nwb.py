@@ -90,6 +90,7 @@ def read_nwb(
         source=str(path),
         naming=naming,
         time_bins=bins,
+        ids_within_subject=True,
         identifier=identifier,
         units=units,
         long_name=long_name,
