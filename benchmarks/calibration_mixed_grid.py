@@ -3,10 +3,12 @@
     python benchmarks/calibration_mixed_grid.py --simulations 2000 \
         --out benchmarks/results/calibration_mixed_grid.csv
 
-10 networks, 8 or 16 features (and 2, exposure within), spread of features 0, 0.2 or 1 residual SD, outcome additive or
-compositional (softmax with a remainder). The exposure belongs to a feature (`between`: half of
-the features, the same in all networks) or is assigned anew in every network (`within`).
-Columns: rejection rates at 0.05 without an effect and, for power, with an effect.
+10 networks, 8 or 16 features (and 2, one easy and one hard), spread of features 0, 0.2 or 1
+residual SD, outcome additive or compositional (softmax with a remainder). The exposure belongs
+to a feature (`between`: half of the features, the same in all networks) or is assigned anew in
+every network (`within`).
+Columns: rejection rates at 0.05 without an effect and, for power (a quarter of the simulations),
+with an effect.
 
 - recommended: `mixed_model` with the boundary rule for additive outcomes, `share_model` for
   compositional ones;
@@ -15,6 +17,7 @@ Columns: rejection rates at 0.05 without an effect and, for power, with an effec
 """
 
 import argparse
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -22,13 +25,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from reprcompare.statistics import mixed_model, share_model
+from reprcompare.statistics import mixed_model, per_network_contrast, share_model
+from reprcompare.statistics.engines import fit_mixedlm
+from reprcompare.statistics.mixed import summarise
 
+FORMULA = "outcome ~ exposure + (1|subject) + (1|feature)"
 N_NETWORKS = 10
 FEATURES = (8, 16)
 SPREADS = (0.0, 0.2, 1.0)
 EFFECT = {"between": 1.0, "within": 0.5}
-FORMULA = "{value} ~ exposure + (1|subject) + (1|feature)"
 
 
 def simulate(rng, n_features, spread, compositional, exposure, effect):
@@ -48,15 +53,35 @@ def simulate(rng, n_features, spread, compositional, exposure, effect):
     return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 
 
-def p_values(table, compositional):
-    """p of the recommended analysis, of lmerTest's, and of the normal distribution."""
-    value = "share" if compositional else "score"
-    table = table.rename(columns={"outcome": value})
-    fit = mixed_model(FORMULA.format(value=value), table)
+def p_values(table, design, compositional, exposure):
+    """Test by the recommended analysis, as lmerTest does, and by the normal distribution."""
+    X = design.X.copy()
+    X[:, 1] = table.exposure
+    design = replace(design, y=table.outcome.to_numpy(), X=X)
+    fit = summarise(design, fit_mixedlm(design), "mixedlm")
+    recommended = fit.fixed.p[1]
+    if compositional and exposure == "within":
+        recommended = per_network_contrast(table, "exposure", value="outcome").table.p[0]
+    elif compositional:
+        means = table.groupby("feature")[["exposure", "outcome"]].mean()
+        sides = (means.outcome[means.exposure == side] for side in (0, 1))
+        recommended = stats.ttest_ind(*sides).pvalue
     t = abs(fit.fixed.t[1])
     satterthwaite = fit.estimates.df(np.eye(2))[1]
-    recommended = share_model(table, ["exposure"]).total.p[0] if compositional else fit.fixed.p[1]
     return recommended, 2 * stats.t.sf(t, satterthwaite), 2 * stats.norm.sf(t)
+
+
+def checked_design(table, compositional, exposure):
+    """Matrices that all simulations of a cell share, after checking that the shortcut is one."""
+    if compositional:
+        model = share_model(table.rename(columns={"outcome": "share"}), ["exposure"])
+        fit, expected = model.beside, model.total.p[0]
+    else:
+        fit = mixed_model(FORMULA, table)
+        expected = fit.fixed.p[1]
+    found = p_values(table, fit.design, compositional, exposure)
+    assert np.isclose(found[0], expected, rtol=1e-6), (found, expected)
+    return fit.design
 
 
 def cell(n_simulations, *design):
@@ -66,13 +91,16 @@ def cell(n_simulations, *design):
         "exposure": exposure, "outcome": "compositional" if compositional else "additive",
         "features": n_features, "feature_sd": spread, "simulations": n_simulations,
     }  # fmt: skip
+    matrices = checked_design(
+        simulate(np.random.default_rng(0), *design, 0.0), compositional, exposure
+    )
     for what, effect in (("false_positives", 0.0), ("power", EFFECT[exposure])):
         # The cell's own seed: cells can be run alone and in any order.
         seed = [n_features, int(10 * spread), int(compositional), len(exposure), effect > 0]
         rng = np.random.default_rng(seed)
-        p = np.array([
-            p_values(simulate(rng, *design, effect), compositional) for _ in range(n_simulations)
-        ])  # fmt: skip
+        n = n_simulations if effect == 0 else n_simulations // 4
+        tables = (simulate(rng, *design, effect) for _ in range(n))
+        p = np.array([p_values(table, matrices, compositional, exposure) for table in tables])
         for name, rate in zip(("recommended", "lmertest", "z"), (p < 0.05).mean(0), strict=True):
             row[f"{what}_{name}"] = rate
     return row

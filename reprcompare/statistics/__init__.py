@@ -11,6 +11,7 @@ from reprcompare.statistics.diagnostics import (
     residual_checks,
 )
 from reprcompare.statistics.mixed import MixedModel, mixed_model
+from reprcompare.statistics.pairs import label_permutation, pair_model, pair_table
 from reprcompare.statistics.shares import NetworkContrast, per_network_contrast
 
 __all__ = [
@@ -23,10 +24,13 @@ __all__ = [
     "holm",
     "influence",
     "intraclass_correlation",
+    "label_permutation",
     "likelihood_ratio",
     "marginal_means",
     "mediation",
     "mixed_model",
+    "pair_model",
+    "pair_table",
     "pairwise",
     "per_network_contrast",
     "predict",

@@ -7,6 +7,7 @@ X has one column per coefficient, Z_k one block of columns per level of a groupi
 
 import ast
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,7 @@ def build_design(formula: str, table: pd.DataFrame) -> Design:
         )
     check_rank(X, names)
     random = tuple(_random_term(bar, rows) for bar in parts.random)
+    _refuse_split_pairs(random)
     wholes = {t.group: t.codes for t in random if t.codes is not None}
     notes += outcome_notes(parts.response, y, wholes, list(rows.columns), table)
     return Design(str(formula), y, X, names, random, rows, fixed.design_info, tuple(notes))
@@ -309,6 +311,27 @@ def _matrix(expression: str, rows: pd.DataFrame) -> patsy.DesignMatrix:
             "replace such values or leave their rows out"
         )
     return matrix
+
+
+def _refuse_split_pairs(random: tuple[RandomTerm, ...]) -> None:
+    """Refuse two factors that are the two ends of pairs.
+
+    Their levels are the same things, and no row has the same thing at both ends, which in a
+    crossed design of differently meant factors with the same labels some rows would.
+    """
+    plain = [t for t in random if t.codes is not None and t.names == ("Intercept",)]
+    for first, second in combinations(plain, 2):
+        shared = set(first.levels) & set(second.levels)
+        if len(shared) < 3 or 2 * len(shared) < min(len(first.levels), len(second.levels)):
+            continue
+        ends = [np.asarray(t.levels, dtype=object)[t.codes] for t in (first, second)]
+        if not np.any(ends[0] == ends[1]):
+            raise InvalidInputError(
+                f"{first.group!r} and {second.group!r} are the two ends of pairs of the same "
+                f"things ({listing(sorted(shared), most=3)}). As separate terms the result "
+                "would depend on which comes first, and pairs over several sessions would count "
+                "as new evidence; use pair_model, where both ends draw on one factor"
+            )
 
 
 def _random_term(bar: Bar, rows: pd.DataFrame) -> RandomTerm:

@@ -182,6 +182,7 @@ def _mixedlm_matrices(design: Design) -> Any:
             n_terms=len(term.names),
             correlated=True,
             level_map={level: index for index, level in enumerate(term.levels)},
+            level_indices=None if term.codes is None else term.codes.astype(np.int32),
         )
         for number, term in enumerate(design.random)
     ]

@@ -76,6 +76,8 @@ class MixedModel:
 
     def refit(self, table: pd.DataFrame, *, reml: bool | None = None) -> "MixedModel":
         """Fit the same model to other rows, or by the other likelihood."""
+        if self.design.fixed_info is None:
+            raise InvalidInputError("refit a model of pairs by calling pair_model again")
         return mixed_model(
             self.formula,
             table,
