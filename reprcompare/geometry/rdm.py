@@ -11,6 +11,7 @@ from rsatoolbox.rdm import RDMs
 from reprcompare.errors import InvalidInputError, NotIdentifiableError, unknown_name
 from reprcompare.geometry.crossvalidated import crossnobis, poisson_cv, whiten
 from reprcompare.geometry.dissimilarity import MEASURES, dissimilarities
+from reprcompare.measurement import shown
 from reprcompare.recording import check_structure, select
 
 CROSSVALIDATED = ("crossnobis", "poisson_cv")
@@ -92,11 +93,16 @@ def rdm(
 
     rows, described = [], []
     for labels, activity in _parts(recording):
+        # Subjects need not have done the same runs: what one did not do is NaN, and left out.
+        seen = shown(activity)
+        here = stimulus[seen]
+        if len(seen) < len(stimulus):
+            activity = activity.isel(presentation=seen)
         if crossvalidated or metric == "mahalanobis":
             values = np.asarray(activity.values, dtype=float)
-            row = _whole(values, stimulus, fold, metric, precision, device)
+            row = _whole(values, here, fold[seen], metric, precision, device)
         else:
-            pieces = (_average(piece, stimulus, len(names)) for piece in _pieces(activity))
+            pieces = (_average(piece, here, len(names)) for piece in _pieces(activity))
             row = dissimilarities(pieces, metric, device)
         rows.append(row)
         described.append(labels)
@@ -151,13 +157,19 @@ def _pieces(activity: xr.DataArray) -> Iterator[np.ndarray]:
 
 
 def _average(patterns: np.ndarray, stimulus: np.ndarray, n_stimuli: int) -> np.ndarray:
-    """Average the presentations of each stimulus: (n_presentations, p) to (n_stimuli, p)."""
-    if len(patterns) == n_stimuli:
-        return patterns
-    order = np.argsort(stimulus, kind="stable")
-    first = np.searchsorted(stimulus[order], np.arange(n_stimuli))
+    """Average the presentations of each stimulus: (n_presentations, p) to (n_stimuli, p).
+
+    A stimulus that was not presented has NaN.
+    """
     counts = np.bincount(stimulus, minlength=n_stimuli)
-    return np.add.reduceat(patterns[order], first, axis=0) / counts[:, None]
+    if len(patterns) == n_stimuli and (counts == 1).all():
+        return patterns[np.argsort(stimulus)]
+    present = np.flatnonzero(counts)
+    order = np.argsort(stimulus, kind="stable")
+    first = np.searchsorted(stimulus[order], present)
+    means = np.full((n_stimuli, patterns.shape[1]), np.nan)
+    means[present] = np.add.reduceat(patterns[order], first, axis=0) / counts[present, None]
+    return means
 
 
 def _whole(

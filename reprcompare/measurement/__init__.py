@@ -1,7 +1,7 @@
 """What happens between a signal and an analysis: averaging, noise, reliability, instruments."""
 
 from reprcompare.measurement.averaging import average, time_window
-from reprcompare.measurement.parts import Part, parts
+from reprcompare.measurement.parts import Part, parts, shown
 from reprcompare.measurement.preparation import drop_missing, normalise_noise, zscore
 from reprcompare.measurement.reliability import (
     noise_ceiling,
@@ -22,6 +22,7 @@ __all__ = [
     "parts",
     "region_reliability",
     "select_reliable",
+    "shown",
     "simulate_brain",
     "spearman_brown",
     "split_half",

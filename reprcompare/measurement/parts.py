@@ -80,18 +80,48 @@ def parts(recording: xr.Dataset) -> Iterator[Part]:
     stimulus_id = recording["stimulus_id"].values
     for code, (subject, region) in enumerate(names):
         neuroids = np.flatnonzero(codes == code)
-        activity = recording["activity"].isel(neuroid=neuroids).values.astype(float)
-        shown = np.flatnonzero(~np.isnan(activity).all(axis=1))
-        activity = activity[shown]
+        activity = recording["activity"].isel(neuroid=neuroids).load()
+        seen = shown(activity)
+        activity = activity.values[seen].astype(float)
         broken = ~np.isfinite(activity).all(axis=0)
-        if broken.any() or not len(shown):
+        if broken.any() or not len(seen):
             where = listing(recording["neuroid_id"].values[neuroids[broken]], 3) or "all neuroids"
             raise InvalidInputError(
                 f"{subject}, {region}: values are missing or infinite in {where}; drop such "
                 "neuroids with drop_missing first."
             )
-        stimulus = pd.factorize(stimulus_id[shown])[0]
-        yield Part(str(subject), str(region), neuroids, shown, activity, stimulus)
+        stimulus = pd.factorize(stimulus_id[seen])[0]
+        yield Part(str(subject), str(region), neuroids, seen, activity, stimulus)
+
+
+def shown(activity: xr.DataArray) -> np.ndarray:
+    """Tell which presentations a subject was shown: those in which any neuroid has a value.
+
+    Subjects of one recording need not have done the same runs; what one did not do is NaN.
+
+    Parameters
+    ----------
+    activity
+        Of one subject (and region), with the dimensions `presentation` and `neuroid`. Of a lazy one
+        little more than the first neuroid is read.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        Places of the presentations.
+
+    Examples
+    --------
+    >>> shown(xr.DataArray([[1.0, np.nan], [np.nan, np.nan]], dims=["presentation", "neuroid"]))
+    array([0])
+    """
+    ordered = activity.transpose("presentation", "neuroid", ...)
+    inner = tuple(range(1, ordered.ndim))
+    doubtful = np.flatnonzero(np.isnan(ordered[:, :1].values).any(axis=inner))
+    if not len(doubtful):
+        return np.arange(len(ordered))
+    unseen = doubtful[np.isnan(ordered[doubtful].values).all(axis=inner)]
+    return np.setdiff1d(np.arange(len(ordered)), unseen)
 
 
 def stimulus_means(activity: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
