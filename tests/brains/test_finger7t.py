@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
+from reprcompare.audit import audit
 from reprcompare.brains import fetch, load_brain
 from reprcompare.brains.finger7t import FINGERS, contrasts
+from reprcompare.comparison import compare
+from reprcompare.geometry import rdm
 from reprcompare.recording import label_table, open_recording, save_recording, select
 
 
@@ -43,30 +46,49 @@ def test_it_is_saved_and_opened_without_loss(recording, tmp_path):
     assert opened.load().equals(recording)
 
 
+def by_hand(mine):
+    """Cross-validated squared distances of one subject: products of differences between runs."""
+    runs = [select(mine, run=run).activity.values.astype(float) for run in np.unique(mine.run)]
+    pairs = np.triu_indices(5, 1)
+    differences = [p[pairs[0]] - p[pairs[1]] for p in runs if np.isfinite(p).all()]
+    products = [
+        (a * b).mean(axis=1)
+        for i, a in enumerate(differences)
+        for j, b in enumerate(differences)
+        if i != j
+    ]
+    return np.mean(products, axis=0)
+
+
+def test_crossnobis_over_the_runs_of_every_subject_is_that_written_out_by_hand(recording):
+    found = rdm(recording, "crossnobis", precision=None)
+    expected = [by_hand(select(recording, subject=f"subject-{n}")) for n in range(1, 8)]
+    np.testing.assert_allclose(found.dissimilarities, expected, rtol=1e-4)
+
+
 def test_natural_use_explains_the_geometry_better_than_muscles(recording, data_dir):
-    """The published result, with cross-validated distances written out by hand."""
+    """The published result (Ejaz et al. 2015), with its ceiling over subjects."""
+    distances = rdm(recording, "crossnobis", precision=None)
     models = load_brain("finger7T/models", data_dir)
-    vectors = dict(zip(models.rdm_descriptors["region"], models.get_vectors(), strict=True))
-    better = []
-    for number in range(1, 8):
-        mine = select(recording, subject=f"subject-{number}")
-        runs = {}
-        for run in sorted(set(mine.run.values)):
-            patterns = select(mine, run=run).activity.values.astype(float)
-            if np.isfinite(patterns).all():
-                runs[run] = patterns
-        differences = {
-            run: np.stack([p[i] - p[j] for i in range(5) for j in range(i + 1, 5)])
-            for run, p in runs.items()
-        }
-        distances = np.mean(
-            [(differences[a] * differences[b]).mean(axis=1) for a in runs for b in runs if a != b],
-            axis=0,
-        )
-        cosine = {
-            name: distances @ v / np.linalg.norm(distances) / np.linalg.norm(v)
-            for name, v in vectors.items()
-        }
-        better.append(cosine["Naturalstats"] - cosine["Muscle"])
-    assert np.mean(better) > 0
-    assert sum(value > 0 for value in better) >= 6
+    result = compare(models, distances, comparator="correlation", resample="subjects")
+    score = result.table.set_index("model_region")["score"]
+    assert score["Naturalstats"] > score["Muscle"] > score["somatotopy"]
+    leave_one_out = []
+    for n in range(7):
+        rest = np.delete(distances.dissimilarities, n, axis=0)
+        rest = (rest - rest.mean(1, keepdims=True)) / rest.std(1, keepdims=True)
+        leave_one_out.append(np.corrcoef(rest.mean(0), distances.dissimilarities[n])[0, 1])
+    assert result.ceiling["lower"].item() == pytest.approx(np.mean(leave_one_out), abs=1e-6)
+    assert score["Naturalstats"] < result.ceiling["lower"].item()
+
+
+def test_every_finger_contrast_has_its_share_of_reliable_variance(recording):
+    table = audit(recording).table.pivot(index="subject", columns="feature", values="share")
+    assert table.shape == (7, 4)
+    assert np.isfinite(table.to_numpy()).all()
+    # Four orthogonal contrasts span all differences between five fingers, and the share is what a
+    # contrast explains beyond chance, which is a quarter for each: the shares add up to nothing.
+    np.testing.assert_allclose(table.sum(axis=1), 0, atol=1e-6)
+    # The thumb stands out, which is what natural use predicts.
+    assert (table.idxmax(axis=1) == "thumb_vs_later").sum() >= 6
+    assert (table["thumb_vs_later"] > 0).all()
