@@ -1,5 +1,6 @@
 """The bias audit: share, density and decodability of every feature in every region."""
 
+from reprcompare.audit.accuracy import accuracy
 from reprcompare.audit.audit import Audit, audit
 from reprcompare.audit.decodability import Decoding, decode
 from reprcompare.audit.design import Basis, basis_of
@@ -11,6 +12,7 @@ __all__ = [
     "Basis",
     "Decoding",
     "Share",
+    "accuracy",
     "audit",
     "basis_of",
     "components",

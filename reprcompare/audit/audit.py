@@ -13,6 +13,7 @@ from reprcompare.audit.design import Basis, basis_of
 from reprcompare.audit.neuroids import components, density, explained_by_neuroid
 from reprcompare.audit.share import NOTHING, Share, gram_of_rdm, share_of_activity, share_of_gram
 from reprcompare.errors import InvalidInputError, LabelMismatchError, listing
+from reprcompare.measurement import shown
 from reprcompare.recording import check_structure, label_table, labels_of, select
 
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5)
@@ -250,7 +251,7 @@ def _audit_activity(
                 for threshold, fraction in zip(THRESHOLDS, swept, strict=True)
             ]
         carried = components(averaged, {name: own for name, (own, _) in bases.items()})
-        found.components += [{**line, **keys} for line in carried.to_dict("records")]
+        found.components += [dict(line) | dict(keys) for line in carried.to_dict("records")]
     return (
         "products between repetitions (share of reliable variance)"
         if repeated
@@ -350,6 +351,8 @@ def repeated_patterns(piece: xr.Dataset, stimulus_ids: pd.Index) -> np.ndarray:
     -------
     numpy.ndarray of float64, shape (n_repetitions, n_stimuli, n_neuroids)
     """
+    # What the subject was not shown (other subjects of the recording were) is NaN throughout.
+    piece = piece.isel(presentation=shown(piece["activity"]))
     activity = piece["activity"].values.astype(float)
     places = (
         pd.Series(range(len(activity))).groupby(piece["stimulus_id"].values.astype(str)).agg(list)

@@ -162,9 +162,8 @@ def concat(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
     for number, recording in enumerate(recordings[1:], start=2):
         order = match_labels(_key(recording, other), key, f"recording {number}", "the first")
         aligned.append(recording.drop_encoding().isel({other: order}))
-    parts = [_without_other_labels(item, dim, first=item is first) for item in aligned]
-    return xr.concat(
-        parts,
+    joined = xr.concat(
+        [_with_dim(item, dim) for item in aligned],
         dim=dim,
         data_vars="minimal",
         coords="minimal",
@@ -172,26 +171,50 @@ def concat(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
         join="outer",
         combine_attrs="override",
     )
+    return joined.merge(_shared(aligned, dim), combine_attrs="override")
+
+
+def _with_dim(recording: xr.Dataset, dim: str) -> xr.Dataset:
+    """Keep what lies on the joined dimension."""
+    return recording.drop_vars(
+        [name for name, variable in recording.variables.items() if dim not in variable.dims]
+    )
+
+
+def _shared(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
+    """Combine what does not lie on the joined dimension.
+
+    What is stored by subject or region is filled in from every recording; labels must agree; other
+    notes are kept if they agree and left out if they do not.
+    """
+    rest = [
+        item.drop_vars([name for name, variable in item.variables.items() if dim in variable.dims])
+        for item in recordings
+    ]
+    kept = rest[0]
+    for number, item in enumerate(rest[1:], start=2):
+        for name in set(kept.variables) & set(item.variables) - set(kept.dims):
+            if "by_subject" in kept[name].dims or kept[name].identical(item[name]):
+                continue
+            if not kept[name].equals(item[name]):
+                if name in ("label", "scale", "levels"):
+                    raise LabelMismatchError(
+                        f"recording {number} has another {name!r} than the first; relabel one."
+                    )
+                kept, item = kept.drop_vars([name]), item.drop_vars([name])
+        try:
+            kept = kept.merge(item, compat="no_conflicts", join="outer", combine_attrs="override")
+        except (xr.MergeError, ValueError) as error:
+            raise LabelMismatchError(
+                f"recording {number} contradicts the first: {str(error).splitlines()[0]}"
+            ) from error
+    return kept
 
 
 def _key(recording: xr.Dataset, dim: str) -> pd.Index:
     if dim == "neuroid":
         return pd.Index(recording["neuroid_id"].values, name="neuroid_id")
     return presentation_key(recording)
-
-
-def _without_other_labels(recording: xr.Dataset, dim: str, *, first: bool) -> xr.Dataset:
-    """Keep what lies on the joined dimension; the rest is taken from the first recording."""
-    if first:
-        return recording
-    keep = [
-        name
-        for name, variable in recording.variables.items()
-        if dim in variable.dims or set(variable.dims) & {"by_subject", "by_region"}
-    ]
-    return recording[[name for name in keep if name in recording.data_vars]].drop_vars(
-        [name for name in recording.coords if name not in keep and name != dim], errors="ignore"
-    )
 
 
 def match_labels(

@@ -63,6 +63,30 @@ def test_presentations_are_joined_by_neuroid(recording):
     xr.testing.assert_equal(joined.activity, recording.activity)
 
 
+def test_what_is_stored_by_subject_is_joined_by_subject(recording):
+    parts = [
+        select(recording, subject=name)
+        .assign_coords(by_subject=[name], note=("presentation", np.full(6, number)))
+        .assign(
+            output=(("presentation", "by_subject", "response"), np.full((6, 1, 1), number)),
+            prevalence=(("by_subject", "feature"), [[number, number]]),
+        )
+        for number, name in enumerate(["m1", "m2"])
+    ]
+    joined = concat(parts, dim="neuroid")
+    assert joined.output.sel(by_subject="m2").values.ravel().tolist() == [1] * 6
+    assert joined.prevalence.values.tolist() == [[0, 0], [1, 1]]
+    assert "note" not in joined.coords
+    xr.testing.assert_equal(joined.label, recording.label)
+
+
+def test_contradictory_labels_are_not_joined(recording):
+    other = select(recording, subject="m2").copy(deep=True)
+    other["label"][0, 0] = 5
+    with pytest.raises(LabelMismatchError, match="another 'label' than the first"):
+        concat([select(recording, subject="m1"), other], dim="neuroid")
+
+
 def test_a_mismatch_names_the_first_labels_that_differ(recording):
     other = recording.isel(presentation=slice(0, 5))
     with pytest.raises(LabelMismatchError, match=r"1 labels of the first are missing.*s5"):

@@ -1,0 +1,327 @@
+"""The command line: parse arguments, call one function, print."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+import reprcompare as rc
+from reprcompare.errors import ReprcompareError, UnknownNameError, unknown_name
+
+# Threads that wait by spinning make two jobs on one machine many times slower than one after the
+# other; this must be said before the first parallel region of OpenMP.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+class Commands(click.Group):
+    """A group that offers the nearest command for one that does not exist."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command by name."""
+        if self.get_command(ctx, args[0]) is None:
+            ctx.fail(unknown_name("command", args[0], self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="reprcompare")
+@click.pass_context
+def commands(ctx: click.Context, debug: bool) -> None:
+    """Compare what networks and brains represent, and separate bias from role."""
+    ctx.obj = debug
+
+
+@commands.command()
+@click.argument("protocol")
+@click.option("--out", type=FOLDER, help="Folder for the results (default: runs/NAME).")
+@click.option("--cache", type=FOLDER, help="Folder of finished work (default: REPRCOMPARE_CACHE).")
+@click.option("--allow-import", is_flag=True, help="Import networks that the protocol names.")
+@as_json
+def run(
+    protocol: str, out: Path | None, cache: Path | None, allow_import: bool, as_json: bool
+) -> None:
+    """Run PROTOCOL, a file or the name of one that comes with the package."""
+    from reprcompare.protocol import run_protocol
+
+    done = run_protocol(protocol, out, cache=cache, allow_import=allow_import, progress=not as_json)
+    if as_json:
+        answers = json.loads(done.expectations.to_json(orient="records"))
+        click.echo(json.dumps({"report": str(done.report), "expectations": answers}))
+        return
+    for row in done.expectations.itertuples():
+        click.echo(f"{row.answer:>12}  {row.claim}")
+    click.echo(f"report: {done.report}")
+
+
+@commands.command()
+@click.argument("network")
+@click.option("--stimuli", required=True, help="A folder of images, or a catalogue name.")
+@click.option("--labels", type=FILE, help="CSV of labels, first column the stimulus id.")
+@click.option("--layers", multiple=True, help="Name or pattern; repeat for several.")
+@click.option("--out", "path", type=FILE, required=True, help="The recording to write (.nc).")
+@click.option("--weights", help="A file of weights, DEFAULT for the trained ones, or none.")
+@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1))
+@click.option("--subject", help="Name of this network (default: from NETWORK).")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--device", help="Where to run, such as cuda:0.")
+@click.option("--compression", default=0, show_default=True, type=click.IntRange(0, 9))
+@click.option("--overwrite", is_flag=True, help="Replace the file at --out.")
+@click.option("--allow-import", is_flag=True, help="Import NETWORK where it is module:attribute.")
+def record(
+    network: str,
+    stimuli: str,
+    labels: Path | None,
+    layers: tuple[str, ...],
+    path: Path,
+    weights: str | None,
+    batch_size: int,
+    subject: str | None,
+    seed: int,
+    device: str | None,
+    compression: int,
+    overwrite: bool,
+    allow_import: bool,
+) -> None:
+    """Put NETWORK through a recording session.
+
+    NETWORK is efficientnet_lite0, pixels, v1_like, torchvision:NAME, timm:NAME, or, with
+    --allow-import, module:attribute.
+    """
+    from reprcompare.networks import named_network
+
+    made, preprocess = named_network(network, weights, seed, allow_import)
+    shown: Any = stimuli if Path(stimuli).is_dir() else rc.load_stimuli(stimuli)
+    recording = rc.record(
+        made,
+        shown,
+        layers=list(layers) or None,
+        path=path,
+        labels=_labels(labels),
+        batch_size=batch_size,
+        subject=subject or network.replace(":", "-"),
+        seed=seed,
+        preprocess=preprocess,
+        device=device,
+        compression=compression,
+        overwrite=overwrite,
+    )
+    sizes = dict(recording.sizes)
+    click.echo(f"{path}: {sizes['presentation']} presentations x {sizes['neuroid']} neuroids")
+
+
+@commands.command()
+@click.argument("models", nargs=-1, required=True)
+@click.argument("brain")
+@click.option("--out", type=FOLDER, help="Folder for report.html and scores.csv.")
+@click.option("--comparator", help="How RDMs are compared (default: rho-a).")
+@click.option("--metric", default="correlation", show_default=True, help="Dissimilarity.")
+@click.option("--resample", default="both", show_default=True, help="subjects, stimuli or both.")
+@click.option("--bootstrap", default=1000, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=0, show_default=True)
+@as_json
+def compare(
+    models: tuple[str, ...],
+    brain: str,
+    out: Path | None,
+    comparator: str | None,
+    metric: str,
+    resample: str,
+    bootstrap: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Compare MODELS, recordings, with BRAIN, a recording or a catalogue name."""
+    result = rc.compare(
+        {Path(name).stem: rc.load_brain(name) for name in models},
+        rc.load_brain(brain),
+        comparator=comparator,
+        resample=resample,
+        n_bootstrap=bootstrap,
+        seed=seed,
+        metric=metric,
+    )
+    if not as_json:
+        click.echo(result.method + "\n")
+    _show(result.table, as_json)
+    _write(out, "Comparison", result, {"scores": result.table, "pairs": result.pairs})
+
+
+@commands.command()
+@click.argument("recordings", nargs=-1, required=True)
+@click.option("--labels", type=FILE, help="CSV of labels, first column the stimulus id.")
+@click.option("--feature", "features", multiple=True, help="Audit only these; repeat for several.")
+@click.option("--out", type=FOLDER, help="Folder for report.html and audit.csv.")
+@click.option("--permutations", default=200, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=0, show_default=True)
+@as_json
+def audit(
+    recordings: tuple[str, ...],
+    labels: Path | None,
+    features: tuple[str, ...],
+    out: Path | None,
+    permutations: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Say how strongly, densely and decodably RECORDINGS represent every feature."""
+    import pandas as pd
+
+    found = {
+        name: rc.audit(
+            rc.load_brain(name),
+            _labels(labels),
+            features=list(features) or None,
+            n_permutations=permutations,
+            seed=seed,
+        )
+        for name in recordings
+    }
+    tables = [item.table.assign(recording=Path(name).stem) for name, item in found.items()]
+    table = pd.concat(tables, ignore_index=True)
+    _show(table, as_json)
+    notes = list(dict.fromkeys(note for item in found.values() for note in item.notes))
+    for note in [] if as_json else notes:
+        click.echo(f"note: {note}")
+    _write(out, "Bias audit", list(found.values()), {"audit": table})
+
+
+@commands.command()
+@click.argument("formula")
+@click.argument("table", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", type=FOLDER, help="Folder for report.html and the tables.")
+@as_json
+def model(formula: str, table: Path, out: Path | None, as_json: bool) -> None:
+    """Fit the mixed-effects model FORMULA to TABLE, a CSV file."""
+    fit = rc.mixed_model(formula, _csv(table))
+    if as_json:
+        _show(fit.fixed, as_json)
+    else:
+        click.echo(fit.summary())
+    _write(out, "Mixed-effects model", fit, {"fixed": fit.fixed, "random": fit.random})
+
+
+@commands.group(cls=Commands)
+def data() -> None:
+    """Public data sets, and files of other formats."""
+
+
+@data.command("list")
+@as_json
+def list_(as_json: bool) -> None:
+    """List the public data sets of the catalogue."""
+    from reprcompare.brains import catalogue
+
+    table = catalogue()
+    if as_json:
+        _show(table, as_json)
+        return
+    for entry in table.itertuples():
+        click.echo(f"{entry.name:<20} {entry.title}")
+
+
+@data.command()
+@click.argument("name")
+@click.option("--data-dir", type=FOLDER, help="Where public data sets lie.")
+def fetch(name: str, data_dir: Path | None) -> None:
+    """Fetch the data set NAME, and check it."""
+    from reprcompare.brains import fetch as fetch_
+
+    for path in fetch_(name, data_dir).values():
+        click.echo(str(path))
+
+
+@data.command("import")
+@click.argument("source")
+@click.option("--out", "path", type=FILE, required=True, help="The recording to write (.nc).")
+@click.option("--window", help="START:END in ms, averaged, where responses have time.")
+@click.option("--overwrite", is_flag=True, help="Replace the file at --out.")
+def import_(source: str, path: Path, window: str | None, overwrite: bool) -> None:
+    """Turn SOURCE, a file of another format or a catalogue name, into a recording."""
+    import xarray as xr
+
+    options: dict[str, Any] = {} if window is None else {"window": _window(window)}
+    brain = rc.load_brain(source, **options)
+    if not isinstance(brain, xr.Dataset):
+        raise UnknownNameError(
+            f"{source!r} was published as RDMs, which are no recording; compare and audit take "
+            "its name as it is."
+        )
+    rc.save_recording(brain, path, overwrite=overwrite)
+    click.echo(str(path))
+
+
+@commands.command()
+@click.argument("recording")
+def validate(recording: str) -> None:
+    """Check that RECORDING follows the format and is undamaged."""
+    rc.validate_recording(rc.open_recording(recording), recording)
+    click.echo(f"{recording} is a valid recording.")
+
+
+def _labels(path: Path | None) -> Any:
+    if path is None:
+        return None
+    table = _csv(path)
+    return table.set_index(table.columns[0])
+
+
+def _csv(path: Path) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ReprcompareError(f"{path} could not be read as a CSV table: {error}.") from error
+
+
+def _window(text: str) -> tuple[float, float]:
+    try:
+        start, end = (float(part) for part in text.split(":"))
+    except ValueError as error:
+        raise click.BadParameter(f"expected START:END in ms, got {text!r}.") from error
+    return start, end
+
+
+def _show(table: Any, as_json: bool) -> None:
+    click.echo(table.to_json(orient="records") if as_json else table.to_string(index=False))
+
+
+def _write(out: Path | None, title: str, results: Any, tables: dict[str, Any]) -> None:
+    """Write a report and its tables, if a folder was asked for."""
+    if out is None:
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(out / f"{name}.csv", index=False)
+    page = rc.report(title, results if isinstance(results, list) else [results])
+    click.echo(f"report: {page.save(out / 'report.html')}", err=True)
+
+
+def main(arguments: list[str] | None = None, run: Callable[..., Any] = commands) -> None:
+    """Run the command line: status 0, 1 for a failure of the work, 2 for wrong use."""
+    debug = "--debug" in (sys.argv if arguments is None else arguments)
+    try:
+        run.main(arguments, standalone_mode=False)  # type: ignore[attr-defined]
+    except click.exceptions.Abort:
+        sys.exit("reprcompare: interrupted; what was finished is kept.")
+    except KeyboardInterrupt:
+        sys.exit("reprcompare: interrupted; what was finished is kept.")
+    except click.ClickException as error:
+        click.echo(f"reprcompare: {error.format_message()}", err=True)
+        sys.exit(2)
+    except ReprcompareError as error:
+        if debug:
+            raise
+        click.echo(f"reprcompare: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,276 @@
+"""Make what a protocol describes: networks, their recordings, brains."""
+
+import dataclasses
+import inspect
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from rsatoolbox.rdm import RDMs
+from torch import nn
+from tqdm import tqdm
+
+from reprcompare.brains import load_brain, load_stimuli
+from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
+from reprcompare.measurement import simulate_brain
+from reprcompare.networks import NETWORKS, Architecture, Trained, Training, import_object, train
+from reprcompare.protocol import schema
+from reprcompare.protocol.cache import Cache, fingerprint, key_of
+from reprcompare.protocol.reading import Cell
+from reprcompare.recording import open_recording, select
+from reprcompare.sessions import record
+
+STACK = 20
+"""Networks that are trained together: more gain nothing on a few cores, and cost memory."""
+
+ROOMS = ("recording", "tasks", "networks", "sessions")
+"""Rooms whose code decides what a recording of a network contains."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What is needed to make things.
+
+    Attributes
+    ----------
+    cache
+        Finished work.
+    allow_import
+        Whether networks that a protocol names by ``module:attribute`` may be imported.
+    progress
+        Whether bars are shown.
+    """
+
+    cache: Cache
+    allow_import: bool = False
+    progress: bool = True
+
+    def recordings(self, cell: Cell, name: str) -> list[Path]:
+        """Make the recordings of a table, one file a network; what is cached is not made again.
+
+        Parameters
+        ----------
+        cell
+            A cell of the sweep.
+        name
+            Of a table ``[recording.NAME]``.
+
+        Returns
+        -------
+        list of pathlib.Path
+            In the order of the seeds.
+        """
+        table: schema.RecordingTable = cell.tables["recording"][name]
+        seeds = range(table.first_seed, table.first_seed + table.n_networks)
+        paths = {seed: self.cache.recording(self._key(cell, name, table, seed)) for seed in seeds}
+        missing = [seed for seed, path in paths.items() if not path.is_file()]
+        bar = tqdm(
+            total=len(missing),
+            desc=f"record {name}",
+            unit="network",
+            disable=None if self.progress else True,
+        )
+        with bar:
+            for start in range(0, len(missing), STACK):
+                stack = missing[start : start + STACK]
+                self._record(cell, name, table, {seed: paths[seed] for seed in stack}, bar)
+        return list(paths.values())
+
+    def brain(self, cell: Cell, name: str) -> xr.Dataset | RDMs:
+        """Load or simulate a brain.
+
+        Parameters
+        ----------
+        cell
+            A cell of the sweep.
+        name
+            Of a table ``[brain.NAME]``.
+        """
+        table = cell.tables["brain"][name]
+        if isinstance(table, schema.SimulatedBrain):
+            seen = open_recording(self.recordings(cell, table.recording)[0])
+            return simulate_brain(
+                seen,
+                n_neuroids=table.n_neuroids,
+                n_repetitions=table.n_repetitions,
+                n_subjects=table.n_subjects,
+                snr=table.snr,
+                seed=table.seed,
+            )
+        brain = load_brain(table.source)
+        if isinstance(brain, RDMs):
+            for descriptor, value in table.select.items():
+                known = [str(item) for item in brain.rdm_descriptors.get(descriptor, [])]
+                if str(value) not in known:
+                    raise UnknownNameError(unknown_name(descriptor, str(value), set(known), name))
+                brain = brain.subset(descriptor, value)
+            return brain
+        return select(brain, **table.select)
+
+    def _key(self, cell: Cell, name: str, table: schema.RecordingTable, seed: int) -> str:
+        used = {
+            section: cell.tables[section][chosen]
+            for section in ("task", "network", "training")
+            if (chosen := getattr(table, section)) is not None
+        }
+        own = table.model_dump(exclude={"n_networks", "first_seed", "criterion", *used})
+        # The version of torch decides the last bits; the number of networks in a stack does not.
+        return key_of(
+            name=name,
+            seed=seed,
+            table=own,
+            code=fingerprint(*ROOMS),
+            torch=torch.__version__,
+            **{section: _described(item) for section, item in used.items()},
+        )
+
+    def _record(
+        self,
+        cell: Cell,
+        name: str,
+        table: schema.RecordingTable,
+        paths: dict[int, Path],
+        bar: "tqdm[Any]",
+    ) -> None:
+        """Make, train and record the networks of some seeds."""
+        if table.task is None:
+            stimuli = load_stimuli(str(table.stimuli))
+            for seed, path in paths.items():
+                network, architecture = self._network(cell, table, seed)
+                self._session(name, table, network, stimuli, seed, path, architecture)
+                bar.update()
+            return
+        task = cell.tables["task"][table.task]
+        stimuli = task.evaluation_set(table.n_per_cell, seed=table.evaluation_seed)
+        made = [self._network(cell, table, seed) for seed in paths]
+        networks = [network for network, _ in made]
+        properties = [task.properties[["position"]].assign(trained=0)] * len(networks)
+        if table.training is not None:
+            settings: Training = cell.tables["training"][table.training]
+            trained = _train(task, networks, settings, table, list(paths), self.progress)
+            properties = [_learned(task.feature_names, item) for item in trained]
+            for network, item in zip(networks, trained, strict=True):
+                network.load_state_dict(item.state)
+        for (seed, path), network, extraneous in zip(
+            paths.items(), networks, properties, strict=True
+        ):
+            self._session(
+                name,
+                table,
+                network,
+                stimuli,
+                seed,
+                path,
+                extraneous=extraneous.drop(columns="position", errors="ignore"),
+                outputs="logits",
+            )
+            bar.update()
+
+    def _session(
+        self,
+        name: str,
+        table: schema.RecordingTable,
+        network: nn.Module,
+        stimuli: xr.Dataset,
+        seed: int,
+        path: Path,
+        architecture: Architecture | None = None,
+        **more: Any,
+    ) -> None:
+        record(
+            network,
+            stimuli,
+            layers=table.layers,
+            path=path,
+            subject=f"{name}-{seed}",
+            seed=seed,
+            reduce=table.reduce,
+            batch_size=table.batch_size,
+            preprocess=architecture.preprocess if architecture else None,
+            identifier=name,
+            progress=False,
+            **more,
+        ).close()
+
+    def _network(
+        self, cell: Cell, table: schema.RecordingTable, seed: int
+    ) -> tuple[nn.Module, Architecture]:
+        spec = cell.tables["network"][table.network]
+        known: dict[str, Any] = {"seed": seed}
+        if table.task is not None:
+            task = cell.tables["task"][table.task]
+            known |= {"n_inputs": task.n_inputs, "n_outputs": len(task.feature_names)}
+        if isinstance(spec, schema.ImportedNetwork):
+            architecture = Architecture(import_object(spec.object, self.allow_import))
+            options = dict(spec.options)
+        else:
+            architecture = NETWORKS[spec.kind]
+            options = {field: getattr(spec, field) for field in type(spec).model_fields}
+            options.pop("kind")
+        return architecture.make(**options, **_accepted(architecture.make, known)), architecture
+
+
+def _accepted(make: Any, known: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the known values that a function that makes networks takes."""
+    parameters = inspect.signature(make).parameters
+    return {name: value for name, value in known.items() if name in parameters}
+
+
+def _described(item: Any) -> Any:
+    return dataclasses.asdict(item) if dataclasses.is_dataclass(item) else item.model_dump()  # type: ignore[arg-type]
+
+
+def _train(
+    task: Any,
+    networks: Sequence[nn.Module],
+    settings: Training,
+    table: schema.RecordingTable,
+    seeds: Sequence[int],
+    progress: bool,
+) -> list[Trained]:
+    """Train networks together, each on training stimuli of its own."""
+    if any(True for network in networks for _ in network.buffers()):
+        raise InvalidInputError(f"the network {table.network!r} cannot be trained on vectors.")
+    drawn = [task.draw(table.n_training, "train", [seed, 1]) for seed in seeds]
+    held_out = task.draw(table.n_validation, "validation", table.evaluation_seed)
+    with tqdm(
+        total=settings.max_steps, desc="train", unit="step", disable=None if progress else True
+    ) as bar:
+        return train(
+            networks,
+            [task.encode(bits) for bits in drawn],
+            [task.labels(bits) for bits in drawn],
+            (task.encode(held_out), task.labels(held_out)),
+            settings,
+            seeds=seeds,
+            progress=bar.update,
+        )
+
+
+def _learned(features: list[str], trained: Trained) -> pd.DataFrame:
+    """Return what training tells about each feature, indexed by feature."""
+    at = pd.Series(trained.learned_at, index=pd.Index(features, name="feature"))
+    return pd.DataFrame(
+        {
+            "trained": 1,
+            "learned_at": at,
+            # Features that were never learned come last.
+            "learning_rank": at.fillna(np.inf).rank(method="min"),
+            "training_steps": trained.steps,
+        }
+    )
+
+
+def link(source: Path, target: Path) -> None:
+    """Put a file of the cache into an output folder, without copying where the disk allows it."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        target.write_bytes(source.read_bytes())

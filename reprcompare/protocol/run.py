@@ -1,0 +1,282 @@
+"""Run a protocol: make what is missing, analyse, answer what was expected, write the folder."""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reprcompare.audit import Audit, accuracy
+from reprcompare.errors import NotIdentifiableError, listing
+from reprcompare.protocol.analyses import Bench, Outcome, analyse
+from reprcompare.protocol.cache import Cache
+from reprcompare.protocol.expectations import answer
+from reprcompare.protocol.making import Workshop, link
+from reprcompare.protocol.reading import Cell, Protocol, read_protocol
+from reprcompare.protocol.schema import SimulatedBrain
+from reprcompare.recording import open_recording
+from reprcompare.report import Page, Section, section_of
+
+PACKAGES = ("reprcompare", "torch", "numpy", "scipy", "xarray", "rsatoolbox", "statsmodels")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left behind.
+
+    Attributes
+    ----------
+    folder
+        recordings/, tables/, figures/, report.html, manifest.json.
+    expectations
+        The answers.
+    outcomes
+        What every analysis gave.
+    """
+
+    folder: Path
+    expectations: pd.DataFrame
+    outcomes: dict[str, Outcome]
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+
+def run_protocol(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    allow_import: bool = False,
+    progress: bool = True,
+) -> Run:
+    """Run a protocol.
+
+    Work is cached by content, one entry a network: a second run, or one with a few lines changed,
+    computes only what is new, and an interrupted run goes on.
+
+    Parameters
+    ----------
+    path
+        A protocol file, or the name of one that comes with the package.
+    out
+        Folder for the results, ``runs/<name>`` by default.
+    cache
+        Folder of finished work; REPRCOMPARE_CACHE or the user's cache folder by default.
+    allow_import
+        Whether networks named by ``module:attribute`` may be imported.
+    progress
+        Whether bars are shown.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ProtocolError
+        If something in the file is wrong; nothing is run then.
+    """
+    started = time.time()
+    protocol = read_protocol(path)
+    folder = Path(out) if out is not None else Path("runs") / protocol.heading.name
+    for part in ("recordings", "tables", "figures"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    expected = hashlib.sha256(
+        json.dumps([item.model_dump() for item in protocol.expectations], sort_keys=True).encode()
+    ).hexdigest()
+    workshop = Workshop(Cache(cache), allow_import, progress)
+    used = _used_recordings(protocol)
+    judged = _judge(protocol, workshop, used)
+    files = _place_recordings(protocol, workshop, used, folder / "recordings")
+    bench = Bench(workshop, protocol.cells, judged[~judged["counted"]])
+    for table in protocol.analyses:
+        bench.outcomes[table.name] = analyse(table, bench)
+    outcomes = bench.outcomes
+    answers = answer(
+        protocol.expectations, {name: outcome.tables for name, outcome in outcomes.items()}
+    )
+    for name, outcome in outcomes.items():
+        for label, table in outcome.tables.items():
+            stem = name if label == "table" else f"{name}_{label}"
+            table.to_csv(folder / "tables" / f"{stem}.csv", index=False)
+    answers.to_csv(folder / "tables" / "expectations.csv", index=False)
+    judged.to_csv(folder / "tables" / "networks.csv", index=False)
+    page = _page(protocol, outcomes, answers, judged, expected)
+    for section in page.sections:
+        for plot in section.plots:
+            (folder / "figures" / f"{plot.name}.svg").write_text(plot.svg(), encoding="utf-8")
+    page.save(folder / "report.html")
+    _write_manifest(folder, protocol, expected, files, time.time() - started)
+    return Run(folder, answers, outcomes)
+
+
+def _used_recordings(protocol: Protocol) -> list[str]:
+    """Return the recordings that analyses use, in the order of the file."""
+    used: set[str] = set()
+    brains = protocol.cells[0].tables["brain"]
+    for analysis in protocol.analyses:
+        used |= set(getattr(analysis, "recordings", [])) | set(getattr(analysis, "models", []))
+        brain = brains.get(getattr(analysis, "brain", None) or "")
+        if isinstance(brain, SimulatedBrain):
+            used.add(brain.recording)
+    return [name for name in protocol.cells[0].tables["recording"] if name in used]
+
+
+def _judge(protocol: Protocol, workshop: Workshop, used: Iterable[str]) -> pd.DataFrame:
+    """Make every recording and say which trained networks reach their criterion."""
+    rows: list[dict[str, Any]] = []
+    for cell in protocol.cells:
+        for name in used:
+            table = cell.tables["recording"][name]
+            for path in workshop.recordings(cell, name):
+                recording = open_recording(path)
+                lowest = _lowest_accuracy(recording) if table.training else None
+                rows.append(
+                    {
+                        "recording": name,
+                        **cell.settings,
+                        "subject": str(recording["subject"].values[0]),
+                        "lowest_accuracy": lowest,
+                        "criterion": table.criterion if table.training else None,
+                        "counted": lowest is None or lowest > table.criterion,
+                        "cell": str(cell.settings),
+                        "file": path.name,
+                    }
+                )
+                recording.close()
+    return pd.DataFrame(rows, columns=None if rows else ["cell", "file", "counted"])
+
+
+def _lowest_accuracy(recording: Any) -> float | None:
+    try:
+        return float(accuracy(recording)["accuracy"].min())
+    except NotIdentifiableError:
+        return None
+
+
+def _place_recordings(
+    protocol: Protocol, workshop: Workshop, used: Iterable[str], folder: Path
+) -> dict[str, str]:
+    """Put the recordings under readable names; returns the names and the names in the cache."""
+    files = {}
+    for cell in protocol.cells:
+        suffix = "".join(
+            f".{key}={value}".replace("/", ":") for key, value in cell.settings.items()
+        )
+        for name in used:
+            for number, path in enumerate(workshop.recordings(cell, name)):
+                target = folder / f"{name}{suffix}.{number}.nc"
+                link(path, target)
+                files[target.name] = path.name
+    return files
+
+
+def _page(
+    protocol: Protocol,
+    outcomes: dict[str, Outcome],
+    answers: pd.DataFrame,
+    judged: pd.DataFrame,
+    expected: str,
+) -> Page:
+    heading = protocol.heading
+    sections = [
+        Section("Question", [heading.question.strip()], notes=[heading.paper] * bool(heading.paper))
+    ]
+    if len(answers):
+        sections.append(
+            Section(
+                "What was expected, and what came out",
+                [
+                    "The expectations stood in the protocol before the run (sha256 of their text: "
+                    f"{expected[:16]}…). Confirmed: the whole interval lies beyond the smallest "
+                    "effect of interest. Contradicted: it lies on the other side."
+                ],
+                {"Expectations": answers},
+            )
+        )
+    for outcome in outcomes.values():
+        sections += _sections(outcome, protocol.cells)
+    if len(judged):
+        sections.append(_networks(judged))
+    provenance = {
+        "Protocol": heading.name,
+        "Versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+        "Python": platform.python_version(),
+        "Expectations (sha256)": expected,
+        "Protocol text (sha256)": hashlib.sha256(protocol.text.encode()).hexdigest(),
+    }
+    return Page(protocol.report.title or heading.name, sections, provenance)
+
+
+def _sections(outcome: Outcome, cells: list[Cell]) -> list[Section]:
+    """Show an outcome: audits with a panel for every cell, everything else cell by cell."""
+    title = outcome.name.replace("_", " ").capitalize()
+    results = [(settings, result) for settings, result in outcome.results if result is not None]
+    if not results:
+        return [section_of(outcome.tables["table"], title=title)]
+    if isinstance(results[0][1], Audit):
+        whole = Audit(
+            outcome.tables["table"],
+            outcome.tables["density"],
+            outcome.tables["components"],
+            outcome.notes,
+            results[0][1].method,
+        )
+        return [section_of(whole, title=title, panels=list(cells[0].settings))]
+    return [
+        section_of(result, title=", ".join([title, *(f"{k} {v}" for k, v in settings.items())]))
+        for settings, result in results
+    ]
+
+
+def _networks(judged: pd.DataFrame) -> Section:
+    dropped = judged[~judged["counted"]]
+    said = (
+        f"{len(dropped)} of {len(judged)} networks did not reach their criterion on held-out "
+        f"stimuli and were left out: {listing(dropped['subject'], 10)}."
+        if len(dropped)
+        else f"All {len(judged)} networks are counted; none was left out."
+    )
+    return Section("Networks", [said], {"Networks": judged.drop(columns=["cell", "file"])})
+
+
+def _write_manifest(
+    folder: Path, protocol: Protocol, expected: str, files: dict[str, str], seconds: float
+) -> None:
+    listed = sorted(
+        path for part in ("recordings", "tables", "figures") for path in (folder / part).iterdir()
+    )
+    manifest = {
+        "protocol": protocol.text,
+        "expectations_sha256": expected,
+        "versions": {name: version(name) for name in PACKAGES}
+        | {"python": platform.python_version()},
+        "cells": [cell.settings for cell in protocol.cells],
+        "seeds": {
+            name: list(range(table.first_seed, table.first_seed + table.n_networks))
+            for name, table in protocol.cells[0].tables["recording"].items()
+        },
+        "cached_as": files,
+        "seconds": round(seconds, 1),
+        "sha256": {
+            path.relative_to(folder).as_posix(): _sha256(path)
+            for path in [*listed, folder / "report.html"]
+        },
+    }
+    target = folder / "manifest.json"
+    target.write_text(json.dumps(manifest, indent=1, default=str), encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

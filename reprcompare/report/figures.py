@@ -1,0 +1,148 @@
+"""Figures of the bias audit: every point shown, one colour per feature throughout a report."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+# Okabe & Ito's palette, which colour-blind readers can tell apart, without its pale yellow.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+PANEL = (3.4, 3.2)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def colours_of(features: Sequence[str]) -> dict[str, str]:
+    """Give every feature its colour.
+
+    Examples
+    --------
+    >>> colours_of(["easy", "hard"])
+    {'easy': '#0072B2', 'hard': '#D55E00'}
+    """
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(features)}
+
+
+def plot_by_region(
+    table: pd.DataFrame,
+    measure: str,
+    label: str,
+    panels: Sequence[str] = (),
+    chance: str | None = None,
+) -> Figure:
+    """Draw a measure of every feature over regions: points are subjects, the line is their mean.
+
+    Parameters
+    ----------
+    table
+        One row per subject, region and feature, as in `Audit.table`.
+    measure
+        The column to draw.
+    label
+        What the y axis says, with its unit.
+    panels
+        Columns whose combinations get a panel each, such as swept settings.
+    chance
+        Column of the value expected for an unrelated feature; 0 where None.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Means carry 95 % intervals over subjects (t) where there are two or more.
+    """
+    parts = _panels(table, panels)
+    features = list(dict.fromkeys(table["feature"]))
+    colours = colours_of(features)
+    figure = Figure(figsize=(PANEL[0] * len(parts) + 0.8, PANEL[1]), layout="constrained")
+    axes = figure.subplots(1, len(parts), sharey=True, squeeze=False)[0]
+    for axis, (title, rows) in zip(axes, parts, strict=True):
+        regions = list(dict.fromkeys(rows["region"]))
+        level = 0.0 if chance is None else float(rows[chance].mean())
+        axis.axhline(level, color="black", lw=0.8, ls="--", zorder=1)
+        for number, feature in enumerate(features):
+            shift = (number - (len(features) - 1) / 2) * min(0.22, 0.7 / len(features))
+            own = rows[rows["feature"] == feature]
+            _points(axis, own, measure, regions, shift, colours[feature], MARKERS[number % 7])
+        axis.set_xticks(range(len(regions)), regions, rotation=45 if len(regions) > 4 else 0)
+        axis.set_xlim(-0.5, len(regions) - 0.5)
+        axis.set_title(title, fontsize="medium")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel(label)
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside right center", frameon=False, title="feature")
+    return figure
+
+
+def _panels(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    if not by:
+        return [("", table)]
+    return [
+        (", ".join(f"{name} {value}" for name, value in zip(by, values, strict=True)), rows)
+        for values, rows in table.groupby(list(by), sort=False)
+    ]
+
+
+def _points(
+    axis: Axes,
+    rows: pd.DataFrame,
+    measure: str,
+    regions: list[str],
+    shift: float,
+    colour: str,
+    marker: str,
+) -> None:
+    groups = [rows.loc[rows["region"] == region, measure].dropna().to_numpy() for region in regions]
+    for place, values in enumerate(groups):
+        spread = np.linspace(-0.05, 0.05, len(values)) if len(values) > 1 else np.zeros(len(values))
+        axis.scatter(
+            place + shift + spread,
+            values,
+            s=9,
+            color=colour,
+            alpha=0.4,
+            lw=0,
+            marker=marker,
+            zorder=2,
+        )
+    means = [values.mean() if len(values) else np.nan for values in groups]
+    reach = [
+        stats.t.ppf(0.975, len(v) - 1) * v.std(ddof=1) / np.sqrt(len(v)) if len(v) > 1 else 0.0
+        for v in groups
+    ]
+    axis.errorbar(
+        np.arange(len(regions)) + shift,
+        means,
+        yerr=reach,
+        color=colour,
+        marker=marker,
+        ms=6,
+        lw=1.2,
+        capsize=3,
+        label=str(rows["feature"].iloc[0]) if len(rows) else None,
+        zorder=3,
+    )
+
+
+def plot_components(table: pd.DataFrame, panels: Sequence[str] = (), region: str = "") -> Figure:
+    """Draw how much of each principal component's scores every feature explains.
+
+    Parameters
+    ----------
+    table
+        As `Audit.components`.
+    panels
+        Columns whose combinations get a panel each.
+    region
+        The region to draw; the last one where empty.
+    """
+    chosen = region or str(table["region"].iloc[-1])
+    rows = table[table["region"] == chosen]
+    numbered = rows.assign(region=rows["component"].astype(int).astype(str))
+    figure = plot_by_region(
+        numbered[numbered["component"] <= 6], "r2", "R² of component scores", panels
+    )
+    for axis in figure.axes:
+        axis.set_xlabel(f"principal component of {chosen}")
+    return figure

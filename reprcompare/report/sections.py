@@ -1,0 +1,204 @@
+"""How each kind of result is shown: one function a kind."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reprcompare.audit import Audit
+from reprcompare.comparison import Comparison
+from reprcompare.errors import InvalidInputError, listing
+from reprcompare.report.figures import plot_by_region, plot_components
+from reprcompare.report.page import Page, Plot, Section
+from reprcompare.statistics import MixedModel, NetworkContrast
+
+
+def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str] = ()) -> Section:
+    """Show an audit: share, density and decodability over regions, and principal components.
+
+    Parameters
+    ----------
+    result
+        Its tables may carry further columns, named by `panels`.
+    title
+        Heading.
+    panels
+        Columns whose combinations get a panel each.
+    """
+    table, name = result.table, _anchor(title)
+    points = "Points are subjects, bars 95 % intervals of their mean (t)."
+    plots = [
+        Plot(
+            f"{name}-share",
+            plot_by_region(table, "share", "share of variance", panels),
+            f"Share of each region's variance that a feature explains. {points} The dashed line is "
+            "what an unrelated feature is expected to have.",
+            table,
+        )
+    ]
+    if table["density"].notna().any():
+        plots.append(
+            Plot(
+                f"{name}-density",
+                plot_by_region(table, "density", "fraction of neuroids", panels),
+                f"Density: fraction of neuroids in which a feature explains over 10 %. {points}",
+                result.density,
+            )
+        )
+    if table["decodability"].notna().any():
+        plots.append(
+            Plot(
+                f"{name}-decodability",
+                plot_by_region(
+                    table,
+                    "decodability",
+                    "cross-validated score",
+                    panels,
+                    chance="decodability_chance"
+                    if table["decodability_chance"].notna().any()
+                    else None,
+                ),
+                f"Decodability by a linear decoder (balanced accuracy). {points} The dashed line "
+                "is the mean score with permuted labels.",
+                table,
+            )
+        )
+    if len(result.components):
+        plots.append(
+            Plot(
+                f"{name}-components",
+                plot_components(result.components, panels),
+                "Fraction of each principal component's scores that a feature explains, in the "
+                f"last region. {points}",
+                result.components,
+            )
+        )
+    return Section(title, [result.method], {f"{title}, every row": table}, plots, result.notes)
+
+
+def comparison_section(result: Comparison, title: str = "Comparison") -> Section:
+    """Show a comparison: scores under the noise ceiling, and differences between models."""
+    plots = [
+        Plot(
+            f"{_anchor(title)}-scores",
+            result.plot(),
+            "Score of every model region. Thick points are means with 95 % intervals, small points "
+            "single subjects, the band is the noise ceiling. Filled: p < 0.05 against unrelated.",
+            result.table,
+        )
+    ]
+    tables = {
+        f"{title}, scores": result.table,
+        f"{title}, noise ceiling": result.ceiling,
+        f"{title}, differences between models": result.pairs,
+    }
+    notes = [
+        f"{len(ids)} stimuli of {name} were left out: {listing(ids, 3)}."
+        for name, ids in result.dropped.items()
+        if ids
+    ]
+    return Section(title, [result.method], tables, plots, notes)
+
+
+def model_section(result: MixedModel, title: str = "Mixed-effects model") -> Section:
+    """Show a mixed-effects model: the verdict first, then its tables."""
+    return Section(
+        title,
+        [f"Model: {result.formula}.", result.verdict],
+        {f"{title}, fixed effects": result.fixed, f"{title}, random effects": result.random},
+        notes=result.notes,
+        text=result.summary(),
+    )
+
+
+def contrast_section(result: NetworkContrast, title: str = "Contrast per network") -> Section:
+    """Show a contrast with the network as the unit."""
+    return Section(
+        title,
+        [result.sentence],
+        {f"{title}, test": result.table, f"{title}, networks": result.points},
+    )
+
+
+def table_section(result: pd.DataFrame, title: str = "Table") -> Section:
+    """Show a table as it is."""
+    return Section(title, tables={title: result})
+
+
+def figure_section(result: Figure, title: str = "Figure") -> Section:
+    """Show a figure of the user's own."""
+    return Section(title, plots=[Plot(_anchor(title), result, title, pd.DataFrame())])
+
+
+SHOWN: dict[type, Callable[..., Section]] = {
+    Audit: audit_section,
+    Comparison: comparison_section,
+    MixedModel: model_section,
+    NetworkContrast: contrast_section,
+    pd.DataFrame: table_section,
+    Figure: figure_section,
+}
+"""What a report can show, and how."""
+
+
+def section_of(result: Any, title: str | None = None, **more: Any) -> Section:
+    """Return the section that shows a result.
+
+    Parameters
+    ----------
+    result
+        Of a type in `SHOWN`, or a Section.
+    title
+        Its heading, where the kind's own will not do.
+    **more
+        Passed on to the kind's function.
+
+    Raises
+    ------
+    InvalidInputError
+        If a report cannot show such an object.
+    """
+    if isinstance(result, Section):
+        return result
+    for kind, show in SHOWN.items():
+        if isinstance(result, kind):
+            return show(result, **({"title": title} if title else {}), **more)
+    raise InvalidInputError(
+        f"a report cannot show a {type(result).__name__}; it shows "
+        f"{', '.join(kind.__name__ for kind in SHOWN)} and Section."
+    )
+
+
+def report(title: str, results: Sequence[Any]) -> Page:
+    """Put results on one page.
+
+    Parameters
+    ----------
+    title
+        Of the page.
+    results
+        What `audit`, `compare`, `mixed_model` and `per_network_contrast` return, tables, figures
+        and sections, in the order in which they are shown.
+
+    Returns
+    -------
+    Page
+        ``.save(path)`` writes it as one HTML file.
+
+    Raises
+    ------
+    InvalidInputError
+        If a result cannot be shown.
+
+    Examples
+    --------
+    >>> page = report("A table", [pd.DataFrame({"share": [0.5]})])
+    >>> "0.5" in page.html()
+    True
+    """
+    return Page(title, [section_of(result) for result in results])
+
+
+def _anchor(title: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in title.lower())
