@@ -1,6 +1,7 @@
 """What happens between a signal and an analysis: averaging, noise, reliability, instruments."""
 
 from reprcompare.measurement.averaging import average, time_window
+from reprcompare.measurement.instruments import INSTRUMENTS, Instrument
 from reprcompare.measurement.parts import Part, parts, shown
 from reprcompare.measurement.preparation import drop_missing, normalise_noise, zscore
 from reprcompare.measurement.reliability import (
@@ -10,10 +11,11 @@ from reprcompare.measurement.reliability import (
     spearman_brown,
     split_half,
 )
-from reprcompare.measurement.simulation import INSTRUMENTS, simulate_brain
+from reprcompare.measurement.simulation import simulate_brain
 
 __all__ = [
     "INSTRUMENTS",
+    "Instrument",
     "Part",
     "average",
     "drop_missing",

@@ -265,7 +265,9 @@ def _pooled(part: Part, weights: np.ndarray) -> np.ndarray:
     centres = np.concatenate(
         [((w @ means) ** 2).sum(axis=1) for w in np.array_split(weights, 1 + len(weights) // 100)]
     )
-    total = (lengths - centres / n) / (n - 1)
+    # A draw repeats stimuli, so its variance is on average that of all by (n - 1) / n.
+    distinct = (weights == 1).all(axis=1)
+    total = (lengths - centres / n) / (n - 1) * np.where(distinct, 1.0, n / (n - 1))
     with np.errstate(invalid="ignore", divide="ignore"):
         noise = (weights @ within) / (weights @ (part.counts - 1)) * (weights @ (1 / part.counts))
         return np.where(total > 0, 1 - noise / n / total, np.nan)

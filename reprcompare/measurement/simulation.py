@@ -1,67 +1,11 @@
 """A recording seen through an instrument: few neuroids, trial noise, repetitions, subjects."""
 
-from collections.abc import Callable
-from typing import Final
-
 import numpy as np
 import xarray as xr
 
 from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
+from reprcompare.measurement.instruments import INSTRUMENTS
 from reprcompare.recording import build_recording, label_table, labels_of, select
-
-Instrument = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
-
-
-def mixing(signals: np.ndarray, n_neuroids: int, random: np.random.Generator) -> np.ndarray:
-    """Let every neuroid see a random weighted sum of all units, as electrodes far away do.
-
-    Parameters
-    ----------
-    signals : array, shape (n_stimuli, n_units)
-    n_neuroids
-        Number of sensors.
-    random
-        Source of the weights, which are standard normal over the root of the number of units.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n_stimuli, n_neuroids)
-    """
-    weights = random.standard_normal((signals.shape[1], n_neuroids))
-    return signals @ weights / np.sqrt(signals.shape[1])
-
-
-def sampling(signals: np.ndarray, n_neuroids: int, random: np.random.Generator) -> np.ndarray:
-    """Let every neuroid be one responsive unit, drawn without replacement, as single cells are.
-
-    Parameters
-    ----------
-    signals : array, shape (n_stimuli, n_units)
-    n_neuroids
-        Number of units drawn; at most the number of units that respond differently to stimuli.
-    random
-        Source of the draw.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n_stimuli, n_neuroids)
-
-    Raises
-    ------
-    InvalidInputError
-        If there are too few responsive units.
-    """
-    responsive = np.flatnonzero(np.ptp(signals, axis=0) > 0)
-    if len(responsive) < n_neuroids:
-        raise InvalidInputError(
-            f"{n_neuroids} neuroids were asked for, but only {len(responsive)} of "
-            f"{signals.shape[1]} units respond differently to the stimuli; ask for fewer, or use "
-            "the instrument 'mixing'."
-        )
-    return signals[:, random.choice(responsive, n_neuroids, replace=False)]
-
-
-INSTRUMENTS: Final[dict[str, Instrument]] = {"mixing": mixing, "sampling": sampling}
 
 
 def simulate_brain(
@@ -77,10 +21,10 @@ def simulate_brain(
     """Measure a network as if it were a brain.
 
     Signal-to-noise is defined per neuroid and trial: the variance of its noise-free response over
-    stimuli, divided by the variance of the normal noise that is added to every single trial, equals
-    `snr` for every neuroid. So two single trials of a neuroid correlate with snr / (1 + snr), and
-    averages of n repetitions with n snr / (1 + n snr). The ground truth is the same call with
-    ``snr=numpy.inf``: it gives the noise-free responses of the very same neuroids.
+    stimuli, divided by the (mean) variance of the noise of a single trial, equals `snr` for every
+    neuroid. So two single trials of a neuroid correlate with snr / (1 + snr), and averages of n
+    repetitions with n snr / (1 + n snr). The ground truth is the same call with ``snr=numpy.inf``:
+    it gives the noise-free responses of the very same neuroids (of spikes, up to a gain).
 
     Parameters
     ----------
@@ -96,7 +40,8 @@ def simulate_brain(
     seed
         Of neuroids and noise, which are drawn separately.
     instrument
-        A name in `INSTRUMENTS`: ``"mixing"`` or ``"sampling"``.
+        ``"mixing"`` (EEG, MEG), ``"sampling"`` (single cells with normal noise), ``"voxels"``
+        (fMRI), ``"spikes"`` (single cells that fire Poisson spikes); see `INSTRUMENTS`.
 
     Returns
     -------
@@ -129,6 +74,7 @@ def simulate_brain(
     if not snr > 0:
         raise InvalidInputError(f"snr must be above 0 (numpy.inf for no noise), got {snr}.")
     stimulus_id = _single_presentations(recording)
+    used = INSTRUMENTS[instrument]
     sources, regions = labels_of(recording, "subject"), labels_of(recording, "region")
     trials, noise_sd, region, subject = [], [], [], []
     for number in range(n_subjects):
@@ -136,11 +82,10 @@ def simulate_brain(
         for place, name in enumerate(regions):
             optics, noise = (np.random.default_rng([seed, number, place, k]) for k in (0, 1))
             units = select(source, region=name)["activity"].values.astype(float)
-            signals = INSTRUMENTS[instrument](units, n_neuroids, optics)
-            sd = signals.std(axis=0) / np.sqrt(snr)
-            shape = (n_repetitions, *signals.shape)
-            trials.append(signals + sd * noise.standard_normal(shape))
-            noise_sd.append(sd)
+            signals = used.view(units, n_neuroids, optics)
+            measured, deviation = used.noise(signals, n_repetitions, snr, noise)
+            trials.append(measured)
+            noise_sd.append(deviation)
             region += [name] * n_neuroids
             subject += [f"subject-{number + 1}"] * n_neuroids
     activity = np.concatenate(trials, axis=2).reshape(-1, len(region))

@@ -27,14 +27,16 @@ def network(n_subjects=1, n_units=30, seed=0):
     )
 
 
-@pytest.mark.parametrize("instrument", INSTRUMENTS)
+@pytest.mark.parametrize("instrument", list(INSTRUMENTS))
 @pytest.mark.parametrize("snr", [0.2, 1.0, 5.0])
 def test_signal_to_noise_is_what_it_is_defined_to_be(instrument, snr):
     options = {"n_neuroids": 20, "n_repetitions": 6, "n_subjects": 2, "seed": 3}
     brain = simulate_brain(network(), snr=snr, instrument=instrument, **options)
     truth = simulate_brain(network(), snr=np.inf, instrument=instrument, **options)
-    noise = (brain.activity - truth.activity).values
-    ratio = truth.activity.values.var(0) / noise.var(0)
+    signal = truth.activity.values
+    if instrument == "spikes":  # counts follow the truth up to the gain of each cell
+        signal = signal * (brain.activity.values.mean(0) / signal.mean(0))
+    ratio = signal.var(0) / (brain.activity.values - signal).var(0)
     # 2400 draws a neuroid: the standard error of a variance ratio is about 3 %.
     np.testing.assert_allclose(ratio, snr, rtol=0.2)
     assert ratio.mean() == pytest.approx(snr, rel=0.02)
@@ -90,6 +92,61 @@ def test_sampled_neuroids_are_units_and_dead_ones_are_never_taken():
     assert {tuple(column) for column in truth.activity.values.T} == alive
     with pytest.raises(InvalidInputError, match="only 20 of 30"):
         simulate_brain(select(source, region="hidden"), n_neuroids=21, instrument="sampling")
+
+
+def test_spikes_are_counts_whose_variance_is_their_mean():
+    brain = simulate_brain(
+        network(), n_neuroids=10, n_repetitions=400, n_subjects=1, snr=0.5, instrument="spikes"
+    )
+    counts = brain.activity.values.reshape(400, N_STIMULI, -1)
+    assert (counts == np.round(counts)).all()
+    assert counts.min() == 0
+    means, variances = counts.mean(0), counts.var(0)
+    assert (variances.sum(0) / means.sum(0)) == pytest.approx(np.ones(20), abs=0.02)
+
+
+def test_voxels_average_neighbours_and_leave_none_out():
+    source = select(network(), region="hidden")
+    options = {"n_repetitions": 1, "n_subjects": 1, "snr": np.inf, "instrument": "voxels"}
+    pooled = simulate_brain(source, n_neuroids=10, **options).activity.values
+    np.testing.assert_allclose(pooled.mean(1), source.activity.values.mean(1), rtol=1e-4)
+    triples = np.stack([np.roll(source.activity.values, k, axis=1) for k in range(3)]).mean(0)
+    distance = np.abs(pooled.T[:, None] - triples.T).max(axis=2)
+    assert (distance.min(axis=1) < 1e-5).all()
+    with pytest.raises(InvalidInputError, match="only 30 units"):
+        simulate_brain(source, n_neuroids=31, **options)
+
+
+@pytest.mark.parametrize("instrument", ["sampling", "spikes", "voxels"])
+def test_instruments_favour_what_is_represented_densely(instrument):
+    """Two features of equal variance, one in all units and one in a single unit."""
+    random = np.random.default_rng(0)
+    dense, sparse = random.choice([-1.0, 1.0], size=(2, N_STIMULI))
+    activity = np.repeat(dense[:, None], 200, axis=1) / np.sqrt(200)
+    activity[:, 7] += sparse
+    source = build_recording(
+        activity,
+        stimulus_id=[f"s{i}" for i in range(N_STIMULI)],
+        region="hidden",
+        subject="net",
+        kind="network",
+    )
+    wins = 0
+    for seed in range(20):
+        brain = simulate_brain(
+            source,
+            n_neuroids=20,
+            n_repetitions=20,
+            n_subjects=1,
+            snr=0.5,
+            seed=seed,
+            instrument=instrument,
+        )
+        measured = average(brain).activity.values
+        standard = (measured - measured.mean(0)) / measured.std(0)
+        explained = [((feature @ standard) ** 2).sum() for feature in (dense, sparse)]
+        wins += explained[0] > 2 * explained[1]
+    assert wins >= 18
 
 
 def test_subjects_measure_the_networks_in_turn():
