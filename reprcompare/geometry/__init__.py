@@ -1,5 +1,11 @@
 """RDMs: dissimilarities, comparators, noise ceilings and the inference that belongs to them."""
 
+from reprcompare.geometry.bootstrap import (
+    Bootstrap,
+    bootstrap_scores,
+    draw_counts,
+    two_factor_variance,
+)
 from reprcompare.geometry.ceiling import (
     Ceiling,
     ceiling_terms,
@@ -31,17 +37,20 @@ __all__ = [
     "METRICS",
     "NAN_POLICIES",
     "RESAMPLED",
+    "Bootstrap",
     "Ceiling",
     "Comparator",
     "Products",
     "Subjects",
     "Unrelated",
     "Variance",
+    "bootstrap_scores",
     "by_region",
     "ceiling_terms",
     "complete_stimuli",
     "crossnobis",
     "dissimilarities",
+    "draw_counts",
     "find_comparator",
     "influences",
     "join",
@@ -56,5 +65,6 @@ __all__ = [
     "standardise",
     "stimulus_ids",
     "take_stimuli",
+    "two_factor_variance",
     "unrelated_test",
 ]

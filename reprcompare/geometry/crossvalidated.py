@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
+from scipy.linalg.blas import dtrmm
 
 from reprcompare.errors import InvalidInputError, NotIdentifiableError, listing
 from reprcompare.geometry.dissimilarity import shrink_rates
@@ -60,7 +62,7 @@ def crossnobis(
         products, weights = _between_folds(sums, counts, precision)
     else:
         if precision is not None:
-            sums = (sums.reshape(-1, sums.shape[-1]) @ _root(precision)).reshape(sums.shape)
+            sums = _whitened(sums.reshape(-1, sums.shape[-1]), precision).reshape(sums.shape)
         total, flat = sums.sum(axis=1), sums.reshape(n_stimuli, -1)
         products = total @ total.T - flat @ flat.T
         n = counts.sum(axis=1)
@@ -117,11 +119,10 @@ def _fold_sums(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sum (n_stimuli, n_folds, p) and number (n_stimuli, n_folds) of presentations."""
     cell = stimulus * n_folds + fold
-    order = np.argsort(cell, kind="stable")
-    present, first = np.unique(cell[order], return_index=True)
-    sums = np.zeros((n_stimuli * n_folds, patterns.shape[1]))
-    sums[present] = np.add.reduceat(patterns[order].astype(float), first, axis=0)
-    counts = np.bincount(cell, minlength=n_stimuli * n_folds).astype(float)
+    n_cells, n = n_stimuli * n_folds, len(patterns)
+    member = sparse.csr_array((np.ones(n), (cell, np.arange(n))), shape=(n_cells, n))
+    sums = member @ np.asarray(patterns, dtype=float)
+    counts = np.bincount(cell, minlength=n_cells).astype(float)
     return sums.reshape(n_stimuli, n_folds, -1), counts.reshape(n_stimuli, n_folds)
 
 
@@ -147,13 +148,15 @@ def _between_folds(
     return products, weights
 
 
-def _root(precision: np.ndarray) -> np.ndarray:
-    """Return L with L L' = precision, also for a precision of deficient rank."""
+def _whitened(patterns: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Multiply patterns (n, p) by L, with L L' = precision; its rank may be deficient."""
     try:
-        return np.linalg.cholesky(precision)
+        root = np.linalg.cholesky(precision)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(precision)
-        return vectors * np.sqrt(np.maximum(values, 0))
+        return patterns @ (vectors * np.sqrt(np.maximum(values, 0)))
+    # The triangular product takes half the time of the full one.
+    return np.ascontiguousarray(dtrmm(1.0, root, patterns.T, trans_a=1, lower=1).T)
 
 
 def whiten(patterns: np.ndarray, precision: np.ndarray) -> np.ndarray:
@@ -169,7 +172,7 @@ def whiten(patterns: np.ndarray, precision: np.ndarray) -> np.ndarray:
         raise InvalidInputError(
             f"the precision must be {p} x {p}, one row a neuroid, got {precision.shape}."
         )
-    return patterns @ _root(precision)
+    return _whitened(patterns, precision)
 
 
 def _distances(kernel: np.ndarray, n_neuroids: int) -> np.ndarray:
