@@ -29,6 +29,7 @@ class Entry(BaseModel):
     """What is known of a public data set.
 
     An entry without files is a pointer: the set is described, but has to be fetched by hand.
+    `checked` says how far addresses and sums were verified.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +40,7 @@ class Entry(BaseModel):
     citation: list[str]
     licence: str
     source: str
+    checked: str
     stimuli: str = ""
     notes: str = ""
     parts: dict[str, str] = {}

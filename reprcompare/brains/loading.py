@@ -119,8 +119,11 @@ def load_brain(
         return _described(parts[part](fetch(name, data_dir)), entry(name))
     path = Path(source)
     if not path.is_file():
+        names = list(catalogue()["name"])
+        if str(source) in names:
+            fetch(str(source), data_dir)  # raises: it says how this one is fetched by hand
         raise UnknownNameError(
-            unknown_name("file or data set", str(source), catalogue()["name"], "the catalogue")
+            unknown_name("file or data set", str(source), names, "the catalogue")
         )
     return _read(path, naming, options)
 

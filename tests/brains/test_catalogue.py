@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pydantic
 import pytest
 import xarray as xr
@@ -7,7 +8,7 @@ import xarray as xr
 from reprcompare.brains import catalogue, entry, load_brain, why_not
 from reprcompare.brains.catalogue import Entry
 from reprcompare.brains.loading import READERS, STIMULI
-from reprcompare.errors import UnknownNameError
+from reprcompare.errors import DownloadError, UnknownNameError
 
 QUESTIONS = {"share", "density", "decodability", "role", "encoding", "reliability"}
 
@@ -20,6 +21,7 @@ def test_every_entry_is_complete():
         assert item.citation
         assert item.licence
         assert item.source.startswith("https://")
+        assert item.checked
         assert set(item.limits) <= QUESTIONS
         assert all(file.url.endswith(file.name) for file in item.files)
 
@@ -30,6 +32,13 @@ def test_what_can_be_fetched_can_be_read_and_every_documented_part_exists():
     for name, parts in READERS.items():
         assert set(parts) - {""} == set(entry(name).parts)
     assert set(STIMULI) <= set(READERS)
+
+
+def test_sets_that_must_be_fetched_by_hand_say_how():
+    for name in ("majaj2015", "nsd"):
+        assert np.isnan(catalogue().set_index("name").loc[name, "megabytes"])
+        with pytest.raises(DownloadError, match=f"{name} .*{entry(name).source}.*load_brain"):
+            load_brain(name)
 
 
 def test_an_unknown_name_gets_the_nearest():
