@@ -1,7 +1,22 @@
 """Brain recordings: importers for every format, and the catalogue of public data sets."""
 
+from reprcompare.brains.brainio import read_stimulus_set, write_brainio
 from reprcompare.brains.catalogue import Entry, catalogue, entry, why_not
 from reprcompare.brains.fetching import fetch
-from reprcompare.brains.loading import load_brain, load_stimuli
+from reprcompare.brains.loading import FORMATS, load_brain, load_stimuli
+from reprcompare.brains.rsatoolbox_files import from_rsatoolbox, to_rsatoolbox
 
-__all__ = ["Entry", "catalogue", "entry", "fetch", "load_brain", "load_stimuli", "why_not"]
+__all__ = [
+    "FORMATS",
+    "Entry",
+    "catalogue",
+    "entry",
+    "fetch",
+    "from_rsatoolbox",
+    "load_brain",
+    "load_stimuli",
+    "read_stimulus_set",
+    "to_rsatoolbox",
+    "why_not",
+    "write_brainio",
+]
