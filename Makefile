@@ -31,7 +31,8 @@ test-slow: install
 	$(BIN)/pytest -m slow
 
 bench: install
-	for script in benchmarks/*_speed.py; do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/calibration_%,$(wildcard benchmarks/*.py)); do \
+		$(BIN)/python $$script || exit 1; done
 
 clean:
 	rm -rf $(VENV) .cache runs

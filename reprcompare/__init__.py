@@ -75,7 +75,7 @@ __all__ = [
 
 
 class _Face(ModuleType):
-    """This module; importing a room does not replace the verb of the same name (audit, report)."""
+    """The module `reprcompare`: importing a room does not replace the verb of the same name."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in _HOMES and isinstance(value, ModuleType)):

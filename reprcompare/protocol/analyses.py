@@ -10,6 +10,7 @@ import xarray as xr
 from rsatoolbox.rdm import RDMs
 
 from reprcompare.audit import Audit, accuracy, audit
+from reprcompare.brains import load_stimuli
 from reprcompare.comparison import compare
 from reprcompare.errors import ReprcompareError
 from reprcompare.geometry import rdm
@@ -17,7 +18,7 @@ from reprcompare.protocol import schema
 from reprcompare.protocol.cache import fingerprint, key_of
 from reprcompare.protocol.making import Workshop
 from reprcompare.protocol.reading import Cell
-from reprcompare.recording import concat, open_recording
+from reprcompare.recording import concat, label_table, open_recording
 from reprcompare.statistics import mixed_model, per_network_contrast
 
 CODE = ("recording", "audit", "measurement")
@@ -145,7 +146,8 @@ def _audit(table: schema.AuditTable, bench: Bench) -> Outcome:
 
 
 def _of_brain(table: schema.AuditTable, brain: xr.Dataset | RDMs) -> Audit:
-    return audit(brain, features=table.features, n_permutations=table.n_permutations)
+    labels = label_table(load_stimuli(table.labels)) if table.labels else None
+    return audit(brain, labels, features=table.features, n_permutations=table.n_permutations)
 
 
 def _of_file(table: schema.AuditTable, path: Path, bench: Bench) -> Audit:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from reprcompare.errors import ProtocolError, listing, unknown_name
-from reprcompare.protocol.schema import Expectation
+from reprcompare.protocol.schema import Choice, Expectation
 
 CONFIRMED, CONTRADICTED, UNDETERMINED = "confirmed", "contradicted", "undetermined"
 
@@ -50,12 +50,9 @@ def _answer(
     if expectation.table not in own:
         raise ProtocolError(f"{place}: {unknown_name('table', expectation.table, own)}")
     rows = own[expectation.table]
-    for column, value in expectation.where.items():
-        _require(rows, column, place)
-        rows = rows[rows[column].astype(str) == str(value)]
+    where = expectation.where | _chosen(expectation.choose, tables, place)
+    rows = _fitting(rows, where, place)
     _require(rows, expectation.measure, place)
-    if rows.empty:
-        raise ProtocolError(f"{place}: no row fits where = {expectation.where}.")
     if expectation.contrast is None:
         estimate, low, high, n = _single(rows, expectation, place)
     else:
@@ -71,6 +68,28 @@ def _answer(
         "n": n,
         "exclusions": expectation.exclusions,
     }
+
+
+def _chosen(
+    choice: Choice | None, tables: Mapping[str, Mapping[str, pd.DataFrame]], place: str
+) -> dict[str, Any]:
+    """Return what the columns `into` must hold, by the best row of the other analysis."""
+    if choice is None:
+        return {}
+    rows = _fitting(tables[choice.analysis]["table"], choice.where, place)
+    _require(rows, choice.measure, place)
+    _require(rows, choice.column, place)
+    best = rows.loc[rows[choice.measure].idxmax(), choice.column]
+    return dict.fromkeys(choice.into, best)
+
+
+def _fitting(rows: pd.DataFrame, where: Mapping[str, Any], place: str) -> pd.DataFrame:
+    for column, value in where.items():
+        _require(rows, column, place)
+        rows = rows[rows[column].astype(str) == str(value)]
+    if rows.empty:
+        raise ProtocolError(f"{place}: no row fits where = {dict(where)}.")
+    return rows
 
 
 def _require(rows: pd.DataFrame, column: str, place: str) -> None:

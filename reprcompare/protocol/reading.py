@@ -271,8 +271,10 @@ def _check_references(protocol: Protocol) -> None:
             if getattr(analysis, "audit", None) and analysis.audit not in audits:
                 _undefined(place, "audit before it", analysis.audit, audits)
     for number, expectation in enumerate(protocol.expectations, start=1):
-        if expectation.analysis not in names:
-            _undefined(f"expect[{number}].analysis", "analysis", expectation.analysis, names)
+        chosen = [expectation.choose.analysis] if expectation.choose else []
+        for used in [expectation.analysis, *chosen]:
+            if used not in names:
+                _undefined(f"expect[{number}].analysis", "analysis", used, names)
 
 
 def _one_of(place: str, section: str, used: list[str], cell: Cell) -> None:

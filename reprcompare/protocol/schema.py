@@ -29,6 +29,20 @@ class Heading(Table):
     paper: str = ""
 
 
+class Choice(Table):
+    """Chooses a row by another analysis, so that choice and test use different data.
+
+    The row of the highest `measure` in the other table is found; its value of `column` is what the
+    columns `into` must hold.
+    """
+
+    analysis: str
+    where: dict[str, Any] = {}
+    measure: str = "score"
+    column: str
+    into: list[str]
+
+
 class Expectation(Table):
     """`[[expect]]`: what is expected, said before the run.
 
@@ -40,6 +54,7 @@ class Expectation(Table):
     analysis: str
     table: str = "table"
     where: dict[str, Any] = {}
+    choose: Choice | None = None
     measure: str
     by: str = "feature"
     contrast: dict[str, float] | None = None
@@ -86,6 +101,7 @@ class CatalogueBrain(Table):
     kind: Literal["data"] = "data"
     source: str
     select: dict[str, Any] = {}
+    average_subjects: bool = False
 
 
 class SimulatedBrain(Table):

@@ -99,8 +99,8 @@ class Page:
     def html(self) -> str:
         """Return the page as text; whatever is in the data is shown as text, never as markup."""
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        environment.filters |= {"cell": cell, "csv": csv_address, "svg": lambda p: Markup(p.svg())}
-        environment.tests["number"] = lambda x: isinstance(x, float | int)
+        environment.filters |= {"cell": cell, "csv": csv_address, "svg": drawing}
+        environment.tests["number"] = is_number
         template = files("reprcompare.report").joinpath("page.html").read_text(encoding="utf-8")
         return environment.from_string(template).render(page=self)
 
@@ -134,6 +134,16 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.4g}"
     return "" if value is None else str(value)
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a table shows a value flush right."""
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+def drawing(plot: Plot) -> Markup:
+    """Return a figure as markup; matplotlib has escaped the texts in it."""
+    return Markup(plot.svg())
 
 
 def csv_address(table: pd.DataFrame) -> str:
