@@ -16,6 +16,13 @@ from reprcompare.geometry.ceiling import (
 from reprcompare.geometry.comparators import COMPARATORS, Comparator, find_comparator, standardise
 from reprcompare.geometry.crossvalidated import crossnobis, poisson_cv
 from reprcompare.geometry.dissimilarity import MEASURES, dissimilarities
+from reprcompare.geometry.flexible import (
+    FITS,
+    FlexibleModel,
+    feature_rdms,
+    fit_weights,
+    predict_held_out,
+)
 from reprcompare.geometry.influence import influences
 from reprcompare.geometry.labelled import (
     NAN_POLICIES,
@@ -26,6 +33,15 @@ from reprcompare.geometry.labelled import (
     stimulus_ids,
     take_stimuli,
 )
+from reprcompare.geometry.measures import (
+    MEASURES_OF_PATTERNS,
+    cka,
+    compare_patterns,
+    linear_predictivity,
+    procrustes,
+    pwcca,
+    svcca,
+)
 from reprcompare.geometry.permutation import Unrelated, unrelated_test
 from reprcompare.geometry.products import Products, resampled_products
 from reprcompare.geometry.rdm import METRICS, rdm, residual_precision
@@ -33,13 +49,16 @@ from reprcompare.geometry.variance import RESAMPLED, Variance, score_variance
 
 __all__ = [
     "COMPARATORS",
+    "FITS",
     "MEASURES",
+    "MEASURES_OF_PATTERNS",
     "METRICS",
     "NAN_POLICIES",
     "RESAMPLED",
     "Bootstrap",
     "Ceiling",
     "Comparator",
+    "FlexibleModel",
     "Products",
     "Subjects",
     "Unrelated",
@@ -47,23 +66,32 @@ __all__ = [
     "bootstrap_scores",
     "by_region",
     "ceiling_terms",
+    "cka",
+    "compare_patterns",
     "complete_stimuli",
     "crossnobis",
     "dissimilarities",
     "draw_counts",
+    "feature_rdms",
     "find_comparator",
+    "fit_weights",
     "influences",
     "join",
+    "linear_predictivity",
     "noise_ceiling",
     "permute_stimuli",
     "poisson_cv",
     "pooling_form",
+    "predict_held_out",
+    "procrustes",
+    "pwcca",
     "rdm",
     "resampled_products",
     "residual_precision",
     "score_variance",
     "standardise",
     "stimulus_ids",
+    "svcca",
     "take_stimuli",
     "two_factor_variance",
     "unrelated_test",
