@@ -79,7 +79,7 @@ def _chosen(
     rows = _fitting(tables[choice.analysis]["table"], choice.where, place)
     _require(rows, choice.measure, place)
     _require(rows, choice.column, place)
-    best = rows.loc[rows[choice.measure].idxmax(), choice.column]
+    best = rows[choice.column].iloc[int(rows[choice.measure].to_numpy().argmax())]
     return dict.fromkeys(choice.into, best)
 
 

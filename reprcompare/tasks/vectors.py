@@ -7,6 +7,7 @@ share input units, they are statistically independent and their computational ro
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,9 @@ class Feature:
     n_inputs
         How many input units it is computed from; the rule's own number where None.
     """
+
+    # A protocol that misspells a key must hear of it, rather than get the default.
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     name: str
     rule: str
