@@ -24,6 +24,9 @@ VARIABLES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Variables beside `activity`, with their dimensions. All are optional."""
 
+OVER_TRAINING: Final = ("output",)
+"""Variables that, like `activity`, may have `training_step` before their dimensions."""
+
 EXTRANEOUS_DIMS: Final = ("by_subject", "feature")
 """Dimensions of an extraneous property such as `learning_rank`, `prevalence`, `position`."""
 

@@ -114,7 +114,8 @@ def _structure_faults(dataset: xr.Dataset) -> Iterator[str]:
         if name in dataset.coords and dataset[name].dtype.kind not in "UTO":
             yield f"The coordinate {name!r} holds {dataset[name].dtype}, expected strings."
     for name, dims in schema.VARIABLES.items():
-        if name in dataset.data_vars and dataset[name].dims != dims:
+        allowed = [dims, ("training_step", *dims)] if name in schema.OVER_TRAINING else [dims]
+        if name in dataset.data_vars and dataset[name].dims not in allowed:
             yield f"The variable {name!r} has dimensions {dataset[name].dims}, expected {dims}."
     for variable in dataset.variables:
         if "/" in str(variable):

@@ -2,7 +2,17 @@
 
 from reprcompare.sessions.layers import Layer, choose_layers
 from reprcompare.sessions.record import record
+from reprcompare.sessions.shards import join_shards, shard_path
 from reprcompare.sessions.stimuli import open_stimuli
 from reprcompare.sessions.weights import load_weights, weights_sha256
 
-__all__ = ["Layer", "choose_layers", "load_weights", "open_stimuli", "record", "weights_sha256"]
+__all__ = [
+    "Layer",
+    "choose_layers",
+    "join_shards",
+    "load_weights",
+    "open_stimuli",
+    "record",
+    "shard_path",
+    "weights_sha256",
+]

@@ -17,11 +17,13 @@ from reprcompare.recording.provenance import read_session
 from reprcompare.recording.writer import RecordingWriter, differences
 from reprcompare.sessions import identity
 from reprcompare.sessions.capture import Capture, TimeAxis
+from reprcompare.sessions.images import Preprocess
 from reprcompare.sessions.labelling import feature_columns
 from reprcompare.sessions.layers import choose_layers
 from reprcompare.sessions.run import Settings, run_session
+from reprcompare.sessions.shards import part_of, shard_path
 from reprcompare.sessions.states import Checkpoints, States, as_it_was
-from reprcompare.sessions.stimuli import Preprocess, open_stimuli
+from reprcompare.sessions.stimuli import open_stimuli
 
 
 def record(
@@ -44,6 +46,8 @@ def record(
     training: bool = False,
     nonfinite: str = "error",
     compression: int = 0,
+    keep_bits: int | None = None,
+    shard: tuple[int, int] | None = None,
     device: str | torch.device | None = None,
     identifier: str = "",
     overwrite: bool = False,
@@ -98,6 +102,11 @@ def record(
         counts them.
     compression
         Level of lossless compression, 0 (none) to 9.
+    keep_bits
+        Round responses to so many bits of the mantissa (1 to 23), which compresses better.
+    shard
+        ``(number, of_how_many)``, counted from 0: record only this part of the stimuli, to
+        ``shard_path(path, shard)``; see `join_shards`.
     device
         Where to run; where the network is by default.
     identifier
@@ -134,10 +143,11 @@ def record(
     ...     recording.close()
     {'presentation': 4, 'neuroid': 3} mlp-0.1.0
     """
-    target = Path(path)
+    target = Path(path) if shard is None else shard_path(path, shard)
     settings = Settings(
         subject=subject, seed=seed, batch_size=batch_size, outputs=outputs, reduce=reduce,
         time_axis=time_axis, nonfinite=nonfinite, compression=compression,
+        keep_bits=keep_bits,
         identifier=identifier or subject,
     )  # fmt: skip
     if not isinstance(network, nn.Module):
@@ -153,7 +163,7 @@ def record(
             **identity.describe_network(network, states.sha256),
             "layers": [[layer.module, layer.call, layer.part] for layer in chosen],
             "stimuli": source.fingerprint,
-            "n_stimuli": source.size,
+            "n_stimuli": source.total,
             "labels": identity.describe_table(labels),
             "extraneous": identity.describe_table(extraneous),
             "preprocess": identity.describe_function(preprocess),
@@ -162,6 +172,9 @@ def record(
             **settings.identity(),
         }
     )
+    if shard is not None:
+        session["shard"] = list(shard)
+        source = part_of(source, shard, batch_size)
     if not overwrite and _is_finished(target, session):
         return open_recording(target)
     with (

@@ -5,6 +5,7 @@ when the layer's shape is known. Adding one means adding a function and a line i
 """
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from zlib import crc32
@@ -195,12 +196,15 @@ def sparse_matrix(n_rows: int, n_columns: int, generator: np.random.Generator) -
     rows, columns = np.divmod(places, n_columns)
     signs = generator.choice(np.array([-1.0, 1.0], np.float32), size=len(places))
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_rows))])
-    return torch.sparse_csr_tensor(
-        torch.from_numpy(offsets),
-        torch.from_numpy(columns),
-        torch.from_numpy(signs * np.float32((n_rows * density) ** -0.5)),
-        size=(n_rows, n_columns),
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(offsets),
+            torch.from_numpy(columns),
+            torch.from_numpy(signs * np.float32((n_rows * density) ** -0.5)),
+            size=(n_rows, n_columns),
+            check_invariants=True,
+        )
 
 
 def _subset(request: Request, argument: str) -> Reduction:

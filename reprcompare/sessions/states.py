@@ -86,19 +86,15 @@ def as_it_was(
     home = _device_of(network)
     place = torch.device(device) if device is not None else home
     modes = [(module, module.training) for module in network.modules()]
-    fused = torch.backends.mha.get_fastpath_enabled()
     accelerators = [place] if place.type == "cuda" else []
     with torch.random.fork_rng(devices=accelerators), torch.no_grad():
         try:
-            # The fused path of nn.TransformerEncoderLayer passes by the layers inside it.
-            torch.backends.mha.set_fastpath_enabled(False)
             if not training:
                 network.eval()
             if place != home:
                 network.to(place)
             yield place
         finally:
-            torch.backends.mha.set_fastpath_enabled(fused)
             for module, mode in modes:
                 module.training = mode
             if place != home:

@@ -3,7 +3,6 @@
 Every source becomes the same thing: ids, labels, and batches that can be read from any stimulus on.
 """
 
-import csv
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,19 +14,17 @@ import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import DataLoader, RandomSampler, default_collate
 
 from reprcompare.errors import InvalidInputError, RecordingFailedError, listing
 from reprcompare.recording import check_stimulus_ids, encode_labels
+from reprcompare.sessions.images import Preprocess, image_table, read_image, scale_image
 
-IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 SAMPLED: Final = 64
 """So many stimuli, evenly spaced, are read to tell one stimulus set from another."""
 
 Inputs = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
-Preprocess = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,8 @@ class Source:
         Name of the stimulus set.
     repeatable
         Whether the stimuli can be read several times.
+    offset, whole
+        Where these stimuli begin in a larger set, and its size, if they are a part of one.
     """
 
     batches: Callable[[int, int], Iterator[Batch]]
@@ -78,11 +77,18 @@ class Source:
     table: pd.DataFrame | None = None
     identifier: str = ""
     repeatable: bool = True
+    offset: int = 0
+    whole: int | None = None
 
     @property
     def size(self) -> int | None:
         """Number of stimuli, None if it is not known."""
         return None if self.ids is None else len(self.ids)
+
+    @property
+    def total(self) -> int | None:
+        """Number of stimuli of the whole set, None if it is not known."""
+        return self.size if self.whole is None else self.whole
 
 
 def open_stimuli(
@@ -269,6 +275,7 @@ def _from_iterable(
     def batches(start: int, size: int) -> Iterator[Batch]:
         held: list[Any] = []
         names: list[str] = []
+        number = -1
         for number, item in enumerate(items):
             name, stimulus = _named(item, number, given)
             if number < start:
@@ -278,6 +285,10 @@ def _from_iterable(
             if len(held) == size:
                 yield _batch(_collate(held), preprocess, names)
                 held, names = [], []
+        if given is not None and len(given) != number + 1:
+            raise InvalidInputError(
+                f"{len(given)} stimulus_ids were given for {number + 1} stimuli."
+            )
         if held:
             yield _batch(_collate(held), preprocess, names)
 
@@ -296,7 +307,7 @@ def _from_folder(
 
     def read(start: int, stop: int) -> Tensor:
         made = [
-            _image(path, preprocess, name)
+            read_image(path, preprocess, name)
             for path, name in zip(paths[start:stop], ids[start:stop], strict=True)
         ]
         shapes = {tuple(image.shape) for image in made}
@@ -315,71 +326,6 @@ def _from_folder(
         encode_labels(labels, ids) if len(labels.columns) else xr.Dataset(),
         identifier=folder.resolve().name,
     )
-
-
-def image_table(folder: Path) -> pd.DataFrame:
-    """List the images of a folder with their labels.
-
-    Parameters
-    ----------
-    folder
-        Holds images, and optionally one CSV with the columns `filename`, `stimulus_id` (else the
-        file's name without suffix) and labels.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by stimulus id, with the column `filename` and the labels; in the order of the CSV,
-        or by name.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no image, a file is missing, or the CSV has no column `filename`.
-    """
-    if not folder.is_dir():
-        raise InvalidInputError(f"{folder} is no folder of images.")
-    tables = sorted(folder.glob("*.csv"))
-    if len(tables) > 1:
-        raise InvalidInputError(
-            f"{folder} holds {len(tables)} CSV files ({listing(p.name for p in tables)}); "
-            "leave one that describes the images."
-        )
-    if not tables:
-        names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-        if not names:
-            raise InvalidInputError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
-        return pd.DataFrame({"filename": names}, index=[Path(name).stem for name in names])
-    with tables[0].open(newline="", encoding="utf-8-sig") as file:
-        separator = csv.Sniffer().sniff(file.readline(), delimiters=",;\t").delimiter
-    table = pd.read_csv(tables[0], sep=separator, dtype={"stimulus_id": str, "filename": str})
-    if "filename" not in table:
-        raise InvalidInputError(
-            f"{tables[0].name} has no column 'filename' (it has {listing(table.columns)})."
-        )
-    missing = [name for name in table["filename"] if not (folder / str(name)).is_file()]
-    if missing:
-        raise InvalidInputError(
-            f"{len(missing)} images of {tables[0].name} are not in the folder: {listing(missing)}."
-        )
-    if "stimulus_id" in table:
-        return table.set_index("stimulus_id")
-    return table.set_axis([Path(name).stem for name in table["filename"]], axis=0)
-
-
-def _image(path: Path, preprocess: Preprocess | None, name: str) -> Tensor:
-    try:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
-            if preprocess is None:
-                return _scaled(torch.from_numpy(np.array(image))[None])[0]
-            made = torch.as_tensor(np.asarray(preprocess(image)))
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise RecordingFailedError(
-            f"stimulus {name!r} ({path.name}) could not be read: {error}. What was recorded before "
-            "is kept; mend or remove it and call record again."
-        ) from error
-    return made[0] if made.ndim == 4 and len(made) == 1 else made
 
 
 def _slices(
@@ -415,16 +361,7 @@ def _tensor(values: Any, images: bool) -> Tensor:
     tensor = torch.as_tensor(values)
     if tensor.dtype == torch.float64:
         tensor = tensor.float()
-    return _scaled(tensor) if images else tensor
-
-
-def _scaled(tensor: Tensor) -> Tensor:
-    """Bring 8-bit images to floats from 0 to 1, channels first; leave anything else as it is."""
-    if tensor.dtype != torch.uint8 or tensor.ndim != 4:
-        return tensor
-    if tensor.shape[-1] in (1, 3, 4) and tensor.shape[1] not in (1, 3, 4):
-        tensor = tensor.permute(0, 3, 1, 2).contiguous()
-    return tensor.float() / 255
+    return scale_image(tensor) if images else tensor
 
 
 def _collate(items: list[Any]) -> Any:
