@@ -142,7 +142,7 @@ class _Run:
                     self.states.enter(step)
                     row = step * (total or 0) + first
                     for batch in self.source.batches(first, self.settings.batch_size):
-                        self._present(batch, row, store)
+                        self._present(batch, step, row, store)
                         row += batch.count
                         self.bar.update(batch.count)
                     first = 0
@@ -208,8 +208,9 @@ class _Run:
             compression=settings.compression,
         )
 
-    def _present(self, batch: Batch, row: int, store: ThreadPoolExecutor) -> None:
+    def _present(self, batch: Batch, step: int, row: int, store: ThreadPoolExecutor) -> None:
         """Run one batch and hand its responses over for writing."""
+        at = row - step * (self.source.size or 0)
         note: dict[str, object] = {"crc32": _checksums(batch)}
         if batch.ids is not None:
             self._refuse_repeats(batch.ids)
@@ -220,8 +221,8 @@ class _Run:
         if self.writer.plan is not None:
             rows = torch.from_numpy(self._memory(number, batch.count)["activity"])
         self.capture.expect(batch.count, rows)
-        # Random networks draw the same for a batch, whether or not the session was interrupted.
-        _seed(self.settings.seed * 1_000_003 + self.source.offset + row, self.device)
+        # Random networks draw the same for a batch, interrupted or split as the session may be.
+        _seed([self.settings.seed, step, self.source.offset + at], self.device)
         output = self._forward(batch, row)
         response = response_of(output, batch.count) if self.settings.outputs else None
         if rows is None:
@@ -387,7 +388,8 @@ def round_bits(values: np.ndarray, keep: int) -> np.ndarray:
     return np.where(np.isfinite(values), rounded.view(np.float32), values)
 
 
-def _seed(seed: int, device: torch.device) -> None:
+def _seed(parts: Sequence[int], device: torch.device) -> None:
+    seed = int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
     # torch.manual_seed also visits every accelerator there might be, which costs a millisecond.
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
