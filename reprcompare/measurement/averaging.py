@@ -16,7 +16,7 @@ REPEATS: Final = ("repetition", "run", "session")
 AXES: Final = ("time_bin", "training_step")
 """Dimensions that may be averaged over."""
 
-BLOCK_BYTES: Final = 64 << 20
+BLOCK_BYTES: Final = 32 << 20
 """Activity is read in blocks of about this size, so that memory does not grow with the file."""
 
 
@@ -150,13 +150,24 @@ def _group_means(variable: xr.DataArray, codes: np.ndarray, n_groups: int) -> xr
         Same dimensions and type; `presentation` has length `n_groups`.
     """
     front = variable.transpose("presentation", ...)
-    width = int(np.prod(front.shape[1:]))
-    rows = max(1, BLOCK_BYTES // (8 * max(1, width)))
+    means = np.empty((n_groups, *front.shape[1:]), dtype=variable.dtype)
+    inner = int(np.prod(front.shape[2:]))
+    columns = max(1, BLOCK_BYTES // (8 * n_groups * inner))
+    for left in range(0, front.shape[1], columns):
+        part = front[:, left : left + columns]
+        means[:, left : left + columns] = _block_means(part, codes, n_groups)
+    return xr.Variable(front.dims, means, variable.attrs).transpose(*variable.dims)
+
+
+def _block_means(part: xr.DataArray, codes: np.ndarray, n_groups: int) -> np.ndarray:
+    """Average within groups what is narrow enough to be summed in double precision at once."""
+    width = int(np.prod(part.shape[1:]))
+    rows = max(1, BLOCK_BYTES // (8 * width))
     sums = np.zeros((n_groups, width))
     counts = np.zeros((n_groups, width), dtype=np.int32)
     for start in range(0, len(codes), rows):
         members = codes[start : start + rows]
-        block = front[start : start + rows].values.reshape(len(members), width).astype(float)
+        block = part[start : start + rows].values.reshape(len(members), width).astype(float)
         present, local = np.unique(members, return_inverse=True)
         indicator = sparse.csr_matrix(
             (np.ones(len(members)), (local, np.arange(len(members)))),
@@ -167,8 +178,7 @@ def _group_means(variable: xr.DataArray, codes: np.ndarray, n_groups: int) -> xr
         counts[present] += (indicator @ valid).astype(np.int32)
     means = np.full_like(sums, np.nan)
     np.divide(sums, counts, out=means, where=counts > 0)
-    shaped = means.reshape(n_groups, *front.shape[1:]).astype(variable.dtype)
-    return xr.Variable(front.dims, shaped, variable.attrs).transpose(*variable.dims)
+    return means.reshape(n_groups, *part.shape[1:])
 
 
 def _noted(recording: xr.Dataset, over: list[str]) -> xr.Dataset:
