@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,8 @@ class Part:
         Responses, float64.
     stimulus : array of int, shape (n,)
         Which stimulus each presentation shows, in order of first appearance.
+    offsets
+        Means of blocks that were subtracted, beyond the first.
     """
 
     subject: str
@@ -35,6 +37,37 @@ class Part:
     presentations: np.ndarray
     activity: np.ndarray
     stimulus: np.ndarray
+    offsets: int = 0
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the noise: presentations less stimuli and block offsets."""
+        return len(self.stimulus) - len(self.counts) - self.offsets
+
+    def without_offsets(self, block: np.ndarray) -> "Part":
+        """Subtract the mean of every block, so that drift between blocks does not count as noise.
+
+        Parameters
+        ----------
+        block : array, shape (n,)
+            Block of each presentation, such as its run; all show every stimulus equally often.
+
+        Raises
+        ------
+        InvalidInputError
+            If blocks show stimuli unequally often: then their means also depend on the stimuli.
+        """
+        codes = pd.factorize(block)[0]
+        shown_in = np.zeros((codes.max() + 1, len(self.counts)), dtype=int)
+        np.add.at(shown_in, (codes, self.stimulus), 1)
+        if (shown_in != shown_in[:, :1]).any():
+            raise InvalidInputError(
+                f"{self.subject}, {self.region}: blocks show stimuli unequally often, so their "
+                "offsets cannot be told from responses; z-score with zscore(recording, within=...) "
+                "instead, and leave out within=."
+            )
+        means = stimulus_means(self.activity, codes)
+        return replace(self, activity=self.activity - means[codes], offsets=len(means) - 1)
 
     @property
     def counts(self) -> np.ndarray:

@@ -1,12 +1,18 @@
 """How much of a response repeats: per neuroid and per region, with the definition beside it."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from reprcompare.errors import InvalidInputError, NotIdentifiableError
+from reprcompare.errors import (
+    InvalidInputError,
+    NotIdentifiableError,
+    UnknownNameError,
+    unknown_name,
+)
 from reprcompare.measurement.parts import Part, parts, prepared, stimulus_means
 
 SPLIT_HALF: Final = (
@@ -84,7 +90,7 @@ def split_half(recording: xr.Dataset, n_splits: int = 100, seed: int = 0) -> pd.
     return pd.concat(rows, ignore_index=True).assign(definition=SPLIT_HALF)
 
 
-def noise_ceiling(recording: xr.Dataset) -> pd.DataFrame:
+def noise_ceiling(recording: xr.Dataset, within: str | None = None) -> pd.DataFrame:
     """Estimate signal, noise and the largest reachable r2 of every neuroid.
 
     Noise variance is the variance of repetitions around their stimulus mean; signal variance the
@@ -96,6 +102,9 @@ def noise_ceiling(recording: xr.Dataset) -> pd.DataFrame:
     ----------
     recording
         A recording with repetitions.
+    within
+        A coordinate such as ``"run"`` whose blocks may differ by an offset of every neuroid, which
+        is then neither signal nor noise. By default such drift counts as noise.
 
     Returns
     -------
@@ -114,8 +123,7 @@ def noise_ceiling(recording: xr.Dataset) -> pd.DataFrame:
     intelligence, Nature Neuroscience 25, 116 (Methods, noise ceiling).
     """
     rows = []
-    for part in parts(recording):
-        _require_stimuli(part)
+    for part in _parts_within(recording, within):
         signal, noise = _variances(part)
         share = (1 / part.counts).mean()
         positive = np.maximum(signal, 0)
@@ -136,7 +144,11 @@ def noise_ceiling(recording: xr.Dataset) -> pd.DataFrame:
 
 
 def region_reliability(
-    recording: xr.Dataset, n_bootstrap: int = 1000, confidence: float = 0.95, seed: int = 0
+    recording: xr.Dataset,
+    within: str | None = None,
+    n_bootstrap: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Estimate which fraction of a region's variance over stimuli is signal.
 
@@ -144,6 +156,8 @@ def region_reliability(
     ----------
     recording
         A recording with repetitions.
+    within
+        As for `noise_ceiling`.
     n_bootstrap
         Draws of stimuli for the interval.
     confidence
@@ -170,8 +184,7 @@ def region_reliability(
     random = np.random.default_rng(seed)
     tail = (1 - confidence) / 2
     rows = []
-    for part in parts(recording):
-        _require_stimuli(part)
+    for part in _parts_within(recording, within):
         n = len(part.counts)
         draws = random.multinomial(n, np.full(n, 1 / n), size=n_bootstrap).astype(float)
         low, high = np.nanquantile(_pooled(part, draws), [tail, 1 - tail])
@@ -256,7 +269,8 @@ def _pooled(part: Part, weights: np.ndarray) -> np.ndarray:
     numpy.ndarray, shape (n_draws,)
         NaN where a draw holds no repetition or no variance.
     """
-    _noise_freedom(part)
+    # Offsets of blocks take freedom from all stimuli alike.
+    left = part.freedom / (part.freedom + part.offsets)
     means = part.means()
     means = means - means.mean(axis=0)
     within = np.bincount(part.stimulus, (part.residuals() ** 2).sum(axis=1))
@@ -269,21 +283,29 @@ def _pooled(part: Part, weights: np.ndarray) -> np.ndarray:
     distinct = (weights == 1).all(axis=1)
     total = (lengths - centres / n) / (n - 1) * np.where(distinct, 1.0, n / (n - 1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        noise = (weights @ within) / (weights @ (part.counts - 1)) * (weights @ (1 / part.counts))
+        noise = (weights @ within) / (weights @ (part.counts - 1)) / left
+        noise *= weights @ (1 / part.counts)
         return np.where(total > 0, 1 - noise / n / total, np.nan)
 
 
 def _variances(part: Part) -> tuple[np.ndarray, np.ndarray]:
     """Return unbiased signal and noise variances of single trials, each of shape (p,)."""
-    noise = (part.residuals() ** 2).sum(axis=0) / _noise_freedom(part)
+    noise = (part.residuals() ** 2).sum(axis=0) / part.freedom
     return part.means().var(axis=0, ddof=1) - noise * (1 / part.counts).mean(), noise
 
 
-def _noise_freedom(part: Part) -> int:
-    freedom = len(part.stimulus) - len(part.counts)
-    if freedom == 0:
-        part.require_repeats()
-    return freedom
+def _parts_within(recording: xr.Dataset, within: str | None) -> Iterator[Part]:
+    """Yield parts that tell signal from noise, without the offsets of blocks."""
+    if within is not None and within not in recording.coords:
+        raise UnknownNameError(unknown_name("coordinate", within, map(str, recording.coords)))
+    for part in parts(recording):
+        _require_stimuli(part)
+        if part.counts.max() < 2:
+            part.require_repeats()
+        if within is None:
+            yield part
+        else:
+            yield part.without_offsets(recording[within].values[part.presentations])
 
 
 def _require_stimuli(part: Part) -> None:

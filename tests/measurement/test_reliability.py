@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reprcompare.errors import InvalidInputError, NotIdentifiableError
+from reprcompare.errors import InvalidInputError, NotIdentifiableError, UnknownNameError
 from reprcompare.measurement import (
     noise_ceiling,
     region_reliability,
@@ -94,6 +94,44 @@ def test_regions_pool_variance_and_their_interval_covers_the_truth():
         assert rows["reliability"].mean() == pytest.approx(expected, abs=0.015)
         covered = ((rows["ci_low"] <= expected) & (expected <= rows["ci_high"])).mean()
         assert covered >= 0.85  # nominal 0.95; 0.85 is four standard errors of 100 trials below
+
+
+@pytest.mark.parametrize("n_stimuli", [5, 40])
+def test_drift_between_runs_can_be_left_out_of_the_noise(n_stimuli):
+    """Closed form without drift, however large the drift and however few the stimuli."""
+
+    def estimate(recording):
+        drift = 10 * np.random.default_rng(0).normal(size=(4, 3))
+        drifting = recording.assign(
+            activity=recording.activity + drift[recording.repetition.values]
+        )
+        drifting = drifting.assign_coords(run=("presentation", recording.repetition.values))
+        table = noise_ceiling(drifting, within="run")
+        return np.stack([table["signal_variance"], table["noise_variance"]])
+
+    found = mean_over_simulations(estimate, n_stimuli=n_stimuli, n=2000 // n_stimuli)
+    np.testing.assert_allclose(found[1], 1, atol=0.05)
+    np.testing.assert_allclose(found[0], SNR, rtol=0.2)
+
+
+def test_regions_and_neuroids_agree_on_drift():
+    recording = measured(np.random.default_rng(0))
+    recording["activity"] = recording.activity + 3 * recording.repetition
+    ran = recording.assign_coords(run=("presentation", recording.repetition.values))
+    neuroids = noise_ceiling(ran, within="run").groupby("region", sort=False)
+    signal = neuroids["signal_variance"].sum()
+    total = signal + neuroids["noise_variance"].sum() / 4
+    regions = region_reliability(ran, within="run", n_bootstrap=1).set_index("region")
+    pd.testing.assert_series_equal(regions["reliability"], signal / total, check_names=False)
+
+
+def test_unbalanced_runs_and_unknown_coordinates_are_refused():
+    recording = measured(np.random.default_rng(0), extra=10)
+    ran = recording.assign_coords(run=("presentation", recording.repetition.values))
+    with pytest.raises(InvalidInputError, match="unequally often"):
+        noise_ceiling(ran, within="run")
+    with pytest.raises(UnknownNameError, match="did you mean 'run'"):
+        noise_ceiling(ran, within="runs")
 
 
 def test_noise_alone_has_no_reliability_on_average():
