@@ -167,7 +167,10 @@ def read_stimulus_set(table: Path, folder: Path | None = None) -> xr.Dataset:
     InvalidInputError
         If images are missing, damaged or of different sizes.
     """
-    rows = pd.read_csv(table)
+    try:
+        rows = pd.read_csv(table)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{table} is not a readable table: {error}") from error
     file = next((name for name in _FILE_COLUMNS if name in rows), None)
     identity = next((name for name in ("stimulus_id", "image_id") if name in rows), file)
     if file is None:

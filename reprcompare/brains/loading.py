@@ -13,7 +13,7 @@ from rsatoolbox.rdm import RDMs
 
 from reprcompare.brains import finger7t, kriegeskorte2008
 from reprcompare.brains.assembling import Naming
-from reprcompare.brains.brainio import read_brainio
+from reprcompare.brains.brainio import read_brainio, read_stimulus_set
 from reprcompare.brains.catalogue import Entry, catalogue, entry
 from reprcompare.brains.fetching import fetch
 from reprcompare.brains.matlab import read_matlab
@@ -166,15 +166,18 @@ def _check_options(reader: Reader, options: Mapping[str, object], path: Path) ->
             raise UnknownNameError(unknown_name("option", name, known, f"reading {path.name}"))
 
 
-def load_stimuli(name: str, data_dir: str | os.PathLike[str] | None = None) -> xr.Dataset:
-    """Load the stimuli of a public data set, with their ids and labels.
+def load_stimuli(
+    source: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
+) -> xr.Dataset:
+    """Load the stimuli of a public data set, or of a table of images, with ids and labels.
 
     Parameters
     ----------
-    name
-        Name in the catalogue.
+    source
+        Name in the catalogue; or the path of a CSV table that names image files, as Brain-Score's
+        stimulus sets do (see `read_stimulus_set`).
     data_dir
-        As for `load_brain`.
+        As for `load_brain`; of a table, the folder of the images (by default that of the table).
 
     Returns
     -------
@@ -184,13 +187,18 @@ def load_stimuli(name: str, data_dir: str | os.PathLike[str] | None = None) -> x
     Raises
     ------
     UnknownNameError
-        If no stimuli of that name are public.
+        If no stimuli of that name are public, and there is no such table.
     DownloadError
         If the data set is not here and cannot be fetched.
+    InvalidInputError
+        If images are missing or damaged.
     """
-    if name not in STIMULI:
-        raise UnknownNameError(unknown_name("public stimulus set", name, STIMULI))
-    return STIMULI[name](fetch(name, data_dir))
+    name = str(source)
+    if name in STIMULI:
+        return STIMULI[name](fetch(name, data_dir))
+    if Path(source).is_file():
+        return read_stimulus_set(Path(source), Path(data_dir) if data_dir else None)
+    raise UnknownNameError(unknown_name("public stimulus set or table", name, STIMULI))
 
 
 def _described(data: xr.Dataset | RDMs, data_set: Entry) -> xr.Dataset | RDMs:

@@ -4,6 +4,7 @@ import pytest
 import xarray as xr
 from PIL import Image
 
+from reprcompare.brains import load_stimuli
 from reprcompare.brains.assembling import Naming
 from reprcompare.brains.brainio import read_brainio, read_stimulus_set, write_brainio
 from reprcompare.errors import InvalidInputError, RecordingExistsError
@@ -140,7 +141,7 @@ def test_a_stimulus_set_joins_images_with_their_labels(tmp_path):
         {"image_id": ["h1", "h2"], "filename": ["one.png", "two.png"], "category": ["a", "b"]}
     )
     table.to_csv(tmp_path / "set.csv", index=False)
-    stimuli = read_stimulus_set(tmp_path / "set.csv", tmp_path / "images")
+    stimuli = load_stimuli(tmp_path / "set.csv", tmp_path / "images")
     assert stimuli.stimulus.shape == (2, 4, 5, 3)
     assert stimuli.stimulus.values[1, 0, 0, 0] == 200
     assert label_table(stimuli)["category"].astype(str).to_dict() == {"h1": "a", "h2": "b"}
