@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 import time
 import zlib
 from collections import Counter
@@ -25,8 +26,8 @@ from reprcompare.recording.layout import Column, Stream, string_column
 from reprcompare.recording.writer import N_HELD, RecordingWriter
 from reprcompare.sessions import identity
 from reprcompare.sessions.capture import Capture, TimeAxis, response_of
+from reprcompare.sessions.estimates import estimate, forward
 from reprcompare.sessions.labelling import neuroid_columns, presentation_columns, time_columns
-from reprcompare.sessions.preflight import check_room
 from reprcompare.sessions.states import States
 from reprcompare.sessions.stimuli import Batch, Source, raw_bytes
 
@@ -119,9 +120,6 @@ class _Run:
         self.device, self.bar = device, bar
         self.batches: list[dict[str, np.ndarray]] = []
         self.pending: list[Future[None] | None] = [None] * N_HELD
-        self.dtype = next(
-            (p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32
-        )
         self.started = time.time()
         self.turn = 0
         self.known: set[str] = set()
@@ -223,10 +221,11 @@ class _Run:
         self.capture.expect(batch.count, rows)
         # Random networks draw the same for a batch, interrupted or split as the session may be.
         _seed([self.settings.seed, step, self.source.offset + at], self.device)
+        started = time.perf_counter()
         output = self._forward(batch, row)
         response = response_of(output, batch.count) if self.settings.outputs else None
         if rows is None:
-            self._begin(response)
+            self._begin(response, started)
             content = self._memory(number, batch.count)
             self.capture.fill_from_first(torch.from_numpy(content["activity"]))
         else:
@@ -250,12 +249,7 @@ class _Run:
 
     def _forward(self, batch: Batch, row: int) -> object:
         try:
-            inputs = batch.inputs
-            if isinstance(inputs, dict):
-                return self.network(**{name: self._placed(x) for name, x in inputs.items()})
-            if isinstance(inputs, tuple):
-                return self.network(*map(self._placed, inputs))
-            return self.network(self._placed(inputs))
+            return forward(self.network, batch, self.device)
         except ReprcompareError:
             raise
         except Exception as error:
@@ -265,12 +259,7 @@ class _Run:
                 f"{self.writer.rows_done} stimuli are kept; mend the cause and call record again."
             ) from error
 
-    def _placed(self, tensor: Tensor) -> Tensor:
-        if tensor.is_floating_point():
-            return tensor.to(self.device, self.dtype)
-        return tensor.to(self.device)
-
-    def _begin(self, response: np.ndarray | None) -> None:
+    def _begin(self, response: np.ndarray | None, started: float) -> None:
         """Plan the file when the first batch has shown what the layers return."""
         regions = self.capture.describe()
         self._plan(regions)
@@ -286,8 +275,18 @@ class _Run:
         if self.source.size is not None:
             steps = {"training_step": len(self.states.steps)} if self.states.steps else {}
             sizes = {**steps, "presentation": self.source.size}
-        row_bytes = sum(stream.row_bytes for stream in streams)
-        check_room(self.writer.path, row_bytes, sizes, self.settings.compression)
+        expected = estimate(
+            regions,
+            [slot.reduction.size for slot in self.capture.slots],
+            n_presentations=int(np.prod(list(sizes.values()))) if sizes else None,
+            output_bytes=0 if response is None else streams[-1].row_bytes,
+            batch_size=self.settings.batch_size,
+            seconds_per_batch=time.perf_counter() - started,
+            compression=self.settings.compression,
+        )
+        if not self.bar.disable:
+            self.bar.write(str(expected), file=sys.stderr)
+        expected.check(self.writer.path)
         notes = {"regions": regions, "responses": 0 if response is None else response.shape[1]}
         self.writer.begin(streams, sizes, notes)
 
