@@ -1,7 +1,8 @@
 """Comparison: one entry, and a result that says what was done."""
 
 from reprcompare.comparison.compare import compare
+from reprcompare.comparison.controls import CONTROLS, with_controls
 from reprcompare.comparison.figures import plot_scores
 from reprcompare.comparison.result import Comparison
 
-__all__ = ["Comparison", "compare", "plot_scores"]
+__all__ = ["CONTROLS", "Comparison", "compare", "plot_scores", "with_controls"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from reprcompare.comparison.inference import (
     Scored,
     ceiling_interval,
     difference_interval,
+    disattenuated,
+    reliability,
+    score_flexible,
     score_interval,
     score_models,
 )
@@ -21,8 +25,8 @@ from reprcompare.comparison.result import Comparison
 from reprcompare.errors import InvalidInputError, NotIdentifiableError
 from reprcompare.geometry import (
     RESAMPLED,
+    Comparator,
     Subjects,
-    Unrelated,
     ceiling_terms,
     find_comparator,
     noise_ceiling,
@@ -41,6 +45,8 @@ COLUMNS = (
     "p_zero",
     "p_ceiling",
     "unrelated",
+    "disattenuated",
+    "reliability",
     "n_stimuli",
     "n_subjects",
     "n_networks",
@@ -60,14 +66,16 @@ def compare(
     *,
     metric: str = "correlation",
     nan: str = "raise",
+    controls: Sequence[str] = (),
 ) -> Comparison:
     """Compare models with a brain by their RDMs.
 
     Parameters
     ----------
     models
-        Recordings or RDMs by name, a list of them, or one. Several networks (subjects) of one model
-        are a random factor: the score is their mean.
+        Recordings, RDMs or `FlexibleModel` by name, a list of them, or one. Several networks
+        (subjects) of one model are a random factor: the score is their mean. Flexible models are
+        scored by predictions for held-out stimuli and subjects.
     brain
         A recording or RDMs. Sessions of one subject are averaged first.
     comparator
@@ -84,6 +92,8 @@ def compare(
         Dissimilarity for what is given as a recording.
     nan
         What happens to NaN dissimilarities: "raise", or "drop" their stimuli.
+    controls
+        "permuted" (labels) and "noise" (of equal dimension) beside every model.
 
     Returns
     -------
@@ -116,17 +126,19 @@ def compare(
     if resample not in RESAMPLED:
         raise InvalidInputError(f"resample must be one of {RESAMPLED}, got {resample!r}.")
     chosen = find_comparator(comparator or DEFAULT)
-    joined = join_inputs(models, brain, metric, nan)
+    joined = join_inputs(models, brain, metric, nan, controls, seed)
     rng = np.random.default_rng(seed)
     parts = [(name, part) for name, regions in joined.models.items() for part in regions]
-    rows: list[dict[str, object]] = []
-    pairs: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
+    pairs: list[dict[str, Any]] = []
     ceilings, subjects = [], []
     for region in joined.brain:
         over = _possible(resample, region)
-        scored = score_models([part.vectors for _, part in parts], region.vectors, chosen)
+        scored = _scores(parts, joined.fits, region, chosen, seed)
         ceilings.append(
-            {"brain_region": region.region} | vars(noise_ceiling(region.vectors, chosen, seed=seed))
+            {"brain_region": region.region}
+            | vars(noise_ceiling(region.vectors, chosen, seed=seed))
+            | {"reliability": reliability(region.vectors, chosen)}
         )
         several = len(region.subjects) > 1
         bound = ceiling_terms(region.vectors, chosen) if several else None
@@ -137,8 +149,20 @@ def compare(
                 "brain_region": region.region,
                 "comparator": chosen.name,
             }
-            test = unrelated_test(part.vectors, region.vectors, chosen, n_bootstrap, rng)
-            rows.append(labels | _row(one, len(joined.stimulus_ids), over, test, bound))
+            row = labels | _row(one, len(joined.stimulus_ids), over, bound)
+            if name in joined.fits:
+                row |= _flexible_test(one, len(joined.stimulus_ids), over, chosen)
+            else:
+                test = unrelated_test(part.vectors, region.vectors, chosen, n_bootstrap, rng)
+                row |= {
+                    "unrelated": test.mean,
+                    "p_zero": test.p if over != "subjects" else _t_test(one, test.mean),
+                    "reliability": reliability(part.vectors, chosen),
+                }
+            row["disattenuated"] = disattenuated(
+                one.score, ceilings[-1]["reliability"], row["reliability"], chosen
+            )
+            rows.append(row)
             subjects += [
                 labels | {"subject": subject, "score": float(score)}
                 for subject, score in zip(region.subjects, one.scores.mean(axis=0), strict=True)
@@ -166,19 +190,44 @@ def _possible(resample: str, region: Subjects) -> str:
     return "stimuli"
 
 
-def _row(
-    one: Scored, n_stimuli: int, over: str, test: Unrelated, bound: np.ndarray | None
-) -> dict[str, object]:
+def _scores(
+    parts: Sequence[tuple[str, Subjects]],
+    fits: Mapping[str, str],
+    region: Subjects,
+    comparator: Comparator,
+    seed: int,
+) -> list[Scored]:
+    fixed = [part.vectors for name, part in parts if name not in fits]
+    scored = iter(score_models(fixed, region.vectors, comparator) if fixed else [])
+    return [
+        score_flexible(part.vectors, region.vectors, fits[name], comparator, seed)
+        if name in fits
+        else next(scored)
+        for name, part in parts
+    ]
+
+
+def _row(one: Scored, n_stimuli: int, over: str, bound: np.ndarray | None) -> dict[str, Any]:
     below = None if bound is None else ceiling_interval(one, bound, n_stimuli, over)
     return {
         "score": one.score,
         **_columns(score_interval(one, n_stimuli, over)),
-        "p_zero": test.p if over != "subjects" else _t_test(one, test.mean),
         "p_ceiling": np.nan if below is None else below.p("less"),
-        "unrelated": test.mean,
         "n_stimuli": n_stimuli,
         "n_subjects": one.scores.shape[1],
         "n_networks": one.scores.shape[0],
+    }
+
+
+def _flexible_test(
+    one: Scored, n_stimuli: int, over: str, comparator: Comparator
+) -> dict[str, float]:
+    """Test a flexible model by its interval: permuting its labels would mean fitting it again."""
+    known = comparator.unrelated is not None
+    return {
+        "unrelated": 0.0 if known else np.nan,
+        "p_zero": score_interval(one, n_stimuli, over).p("greater") if known else np.nan,
+        "reliability": np.nan,
     }
 
 
@@ -198,9 +247,9 @@ def _pairs(
     n_stimuli: int,
     over: str,
     brain_region: str,
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     named = [(name, part.region, one) for (name, part), one in zip(parts, scored, strict=True)]
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for (*a, first), (*b, second) in combinations(named, 2):
         interval = difference_interval(first, second, n_stimuli, over)
         rows.append(
@@ -210,7 +259,7 @@ def _pairs(
     return rows
 
 
-def _corrected(pairs: list[dict[str, object]]) -> pd.DataFrame:
+def _corrected(pairs: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(pairs, columns=[c for c in PAIR_COLUMNS if c != "p_holm"])
     table["p_holm"] = table.groupby("brain_region")["p"].transform(lambda p: holm(p.to_numpy()))
     return table

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from reprcompare.geometry import Comparator, Variance, influences, score_variance
+from reprcompare.geometry import (
+    Comparator,
+    Variance,
+    influences,
+    predict_held_out,
+    score_variance,
+)
 
 CONFIDENCE = 0.95
 FEWEST_FOR_CEILING = 3
@@ -100,6 +106,66 @@ def score_models(
             terms += (score[:, None] + influence) / len(networks)
         scored.append(Scored(np.array(scores), terms))
     return scored
+
+
+def score_flexible(
+    components: np.ndarray, brains: np.ndarray, fit: str, comparator: Comparator, seed: int = 0
+) -> Scored:
+    """Score a flexible model by its predictions for held-out stimuli and subjects.
+
+    Parameters
+    ----------
+    components : array, shape (n_components, n_pairs)
+    brains : array, shape (n_subjects, n_pairs)
+    fit, comparator, seed
+        As for `predict_held_out`.
+    """
+    predicted = predict_held_out(components, brains, fit, comparator, seed)
+    found = [
+        next(influences(own[None], brain[None], comparator))
+        for own, brain in zip(predicted, brains, strict=True)
+    ]
+    scores = np.array([[score[0] for score, _ in found]])
+    return Scored(scores, scores.T + np.concatenate([influence for _, influence in found]))
+
+
+def reliability(vectors: np.ndarray, comparator: Comparator) -> float:
+    """Mean score between different subjects, or networks, of one region; NaN for one.
+
+    For comparators that centre this is the reliability of one RDM as a measure of what all share.
+    """
+    if len(vectors) < 2:
+        return np.nan
+    scores = np.array([score for score, _ in influences(vectors, vectors, comparator)])
+    return float(scores[~np.eye(len(vectors), dtype=bool)].mean())
+
+
+def disattenuated(score: float, brain: float, model: float, comparator: Comparator) -> float:
+    """Divide a score by the root of the reliabilities of both sides (Spearman 1904).
+
+    Parameters
+    ----------
+    score
+    brain, model
+        Reliability of one subject and of one network; NaN for a single network, which is then
+        taken as free of noise.
+    comparator
+
+    Returns
+    -------
+    float
+        NaN where the comparator does not centre, or a reliability is not positive or not known.
+
+    Examples
+    --------
+    >>> from reprcompare.geometry import COMPARATORS
+    >>> disattenuated(0.4, 0.64, float("nan"), COMPARATORS["correlation"])
+    0.5
+    """
+    side = 1.0 if np.isnan(model) else model
+    if not comparator.centred or np.isnan(brain) or min(brain, side) <= 0:
+        return np.nan
+    return float(score / np.sqrt(brain * side))
 
 
 def score_interval(one: Scored, n_stimuli: int, over: str) -> Interval:

@@ -8,9 +8,11 @@ import numpy as np
 import xarray as xr
 from rsatoolbox.rdm import RDMs
 
+from reprcompare.comparison.controls import with_controls
 from reprcompare.errors import InvalidInputError, NotIdentifiableError, listing
 from reprcompare.geometry import (
     NAN_POLICIES,
+    FlexibleModel,
     Subjects,
     by_region,
     complete_stimuli,
@@ -20,7 +22,7 @@ from reprcompare.geometry import (
     take_stimuli,
 )
 
-Source: TypeAlias = xr.Dataset | RDMs
+Source: TypeAlias = xr.Dataset | RDMs | FlexibleModel
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,15 @@ class Joined:
     dropped : dict of name to list of str
         Stimuli that were left out, by the object that had them; under "undefined" those that went
         because of NaN dissimilarities.
+    fits : dict of name to str
+        How flexible models are fitted; their "networks" are components.
     """
 
     stimulus_ids: np.ndarray
     models: dict[str, list[Subjects]]
     brain: list[Subjects]
     dropped: dict[str, list[str]]
+    fits: dict[str, str]
 
 
 def join_inputs(
@@ -50,6 +55,8 @@ def join_inputs(
     brain: Source,
     metric: str = "correlation",
     nan: str = "raise",
+    controls: Sequence[str] = (),
+    seed: int = 0,
 ) -> Joined:
     """Bring models and brain to RDMs of the same stimuli.
 
@@ -63,6 +70,8 @@ def join_inputs(
         For recordings; see `rdm`.
     nan
         "raise", or "drop" to leave out stimuli with undefined dissimilarities.
+    controls, seed
+        See `with_controls`.
 
     Returns
     -------
@@ -77,7 +86,11 @@ def join_inputs(
     """
     if nan not in NAN_POLICIES:
         raise InvalidInputError(f"nan must be one of {listing(NAN_POLICIES)}, got {nan!r}.")
-    named = {name: _as_rdms(one, name, metric) for name, one in _named(models).items()}
+    sources = _named(models)
+    fits = {name: one.fit for name, one in sources.items() if isinstance(one, FlexibleModel)}
+    if controls:
+        sources = with_controls(sources, controls, seed)
+    named = {name: _as_rdms(one, name, metric) for name, one in sources.items()}
     if not named:
         raise InvalidInputError("there are no models to compare.")
     brain_rdms = _as_rdms(brain, "the brain", metric)
@@ -88,11 +101,12 @@ def join_inputs(
     joined = Joined(
         ids,
         {
-            name: _taken(rdms, where, name)
+            name: _components(rdms, where) if name in fits else _taken(rdms, where, name)
             for (name, rdms), where in zip(parts[1:], positions[1:], strict=True)
         },
         _taken(brain_rdms, positions[0], "the brain"),
         {name: gone for name, gone in dropped.items() if gone},
+        fits,
     )
     return _without_nan(joined, nan)
 
@@ -140,6 +154,8 @@ def _name_of(one: Source, default: str) -> str:
 def _as_rdms(one: Source, name: str, metric: str) -> RDMs:
     if isinstance(one, RDMs):
         return one
+    if isinstance(one, FlexibleModel):
+        return one.components
     if isinstance(one, xr.Dataset):
         return rdm(one, metric=metric)
     raise InvalidInputError(
@@ -152,6 +168,11 @@ def _taken(rdms: RDMs, positions: np.ndarray, name: str) -> list[Subjects]:
         replace(part, vectors=take_stimuli(part.vectors, positions))
         for part in by_region(rdms, name)
     ]
+
+
+def _components(rdms: RDMs, positions: np.ndarray) -> list[Subjects]:
+    names = [str(k) for k in range(rdms.n_rdm)]
+    return [Subjects("", names, take_stimuli(rdms.get_vectors(), positions), [1] * rdms.n_rdm)]
 
 
 def _without_nan(joined: Joined, nan: str) -> Joined:
@@ -179,9 +200,10 @@ def _without_nan(joined: Joined, nan: str) -> Joined:
     def cut(part: Subjects) -> Subjects:
         return replace(part, vectors=take_stimuli(part.vectors, where))
 
-    return Joined(
-        joined.stimulus_ids[keep],
-        {name: [cut(part) for part in parts] for name, parts in joined.models.items()},
-        [cut(part) for part in joined.brain],
-        joined.dropped | {"undefined": [str(x) for x in joined.stimulus_ids[~keep]]},
+    return replace(
+        joined,
+        stimulus_ids=joined.stimulus_ids[keep],
+        models={name: [cut(part) for part in parts] for name, parts in joined.models.items()},
+        brain=[cut(part) for part in joined.brain],
+        dropped=joined.dropped | {"undefined": [str(x) for x in joined.stimulus_ids[~keep]]},
     )

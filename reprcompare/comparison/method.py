@@ -1,7 +1,7 @@
 """The paragraph that says what a comparison did, and what it may be generalised to."""
 
 from reprcompare.comparison.inputs import Joined
-from reprcompare.geometry import Comparator
+from reprcompare.geometry import Comparator, tested_through
 
 _GENERALISES = {
     "both": "new subjects and new stimuli of the kind that was used",
@@ -24,8 +24,18 @@ def describe(
     for region in joined.brain:
         sentences.append(_generalised(region.region, len(region.subjects), resample))
     sentences.append(_tested(comparator, n_draws, resample))
-    networks = {len(part.subjects) for parts in joined.models.values() for part in parts}
-    if max(networks) > 1:
+    if joined.fits:
+        sentences.append(
+            f"Flexible models ({', '.join(joined.fits)}) were fitted to other stimuli and other "
+            "subjects than those that they are scored on, and are tested by their interval."
+        )
+    networks = [
+        len(part.subjects)
+        for name, parts in joined.models.items()
+        for part in parts
+        if name not in joined.fits
+    ]
+    if max(networks, default=1) > 1:
         sentences.append(
             "Models with several networks score as the mean over them, and networks are a further "
             "random factor: intervals generalise to new networks of the class."
@@ -61,8 +71,9 @@ def _tested(comparator: Comparator, n_draws: int, resample: str) -> str:
         else f"p_zero tests the null hypothesis that a model is unrelated to the brain, one-sided, "
         f"by {n_draws} permutations of its stimulus labels"
     )
-    if comparator.family == "sign" and resample != "subjects":
-        zero += " (carried out on rho-a)"
+    tested = tested_through(comparator)
+    if tested is not comparator and resample != "subjects":
+        zero += f" (carried out on the {tested.label})"
     return (
         "Standard errors come from the influence of every subject and pair of stimuli on the "
         "score, where only terms that share neither are independent; intervals and differences "

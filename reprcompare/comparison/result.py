@@ -16,12 +16,14 @@ class Comparison:
     ----------
     table : pandas.DataFrame
         One row for every model, model region and brain region: score, se, ci_low, ci_high, df,
-        p_zero, p_ceiling, unrelated, n_stimuli, n_subjects, n_networks, comparator.
+        p_zero, p_ceiling, unrelated (the value for unrelated RDMs), disattenuated, reliability (of
+        one network), n_stimuli, n_subjects, n_networks, comparator.
     pairs : pandas.DataFrame
         Differences between models of one brain region: difference, se, ci_low, ci_high, df, p, and
         p_holm, corrected for all pairs of that brain region.
     ceiling : pandas.DataFrame
-        One row for every brain region: lower, upper, upper_null, n_subjects.
+        One row for every brain region: lower, upper, upper_null, n_subjects, and reliability (of
+        one subject).
     method : str
         What was computed and tested, in words.
     dropped : dict

@@ -42,8 +42,8 @@ from reprcompare.geometry.measures import (
     pwcca,
     svcca,
 )
-from reprcompare.geometry.permutation import Unrelated, unrelated_test
-from reprcompare.geometry.products import Products, resampled_products
+from reprcompare.geometry.permutation import Unrelated, tested_through, unrelated_test
+from reprcompare.geometry.products import Products, resampled_products, score_rdms
 from reprcompare.geometry.rdm import METRICS, rdm, residual_precision
 from reprcompare.geometry.variance import RESAMPLED, Variance, score_variance
 
@@ -88,11 +88,13 @@ __all__ = [
     "rdm",
     "resampled_products",
     "residual_precision",
+    "score_rdms",
     "score_variance",
     "standardise",
     "stimulus_ids",
     "svcca",
     "take_stimuli",
+    "tested_through",
     "two_factor_variance",
     "unrelated_test",
 ]

@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 from reprcompare.geometry.comparators import Comparator
 from reprcompare.geometry.dissimilarity import count_stimuli
 from reprcompare.geometry.influence import influences
-from reprcompare.geometry.products import resampled_products
+from reprcompare.geometry.products import score_rdms
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,11 @@ def _bounds(
 ) -> tuple[float, float]:
     pooled = pooling_form(brains, comparator)
     total = pooled.sum(axis=0)
-    once = np.ones((1, count_stimuli(brains.shape[1])))
-    upper = resampled_products(total[None], brains, once, comparator).scores()[0, 0].mean()
+    upper = score_rdms(total[None], brains, comparator).mean()
     if not lower:
         return np.nan, float(upper)
     folds = [
-        resampled_products((total - own)[None], one[None], once, comparator).scores()[0, 0, 0]
+        score_rdms((total - own)[None], one[None], comparator)[0, 0]
         for own, one in zip(pooled, brains, strict=True)
     ]
     return float(np.mean(folds)), float(upper)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reprcompare.errors import InvalidInputError
 from reprcompare.geometry.comparators import Comparator, double_centred
+from reprcompare.geometry.dissimilarity import count_stimuli
 from reprcompare.geometry.kendall import concordance
+from reprcompare.geometry.products import score_rdms
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def influences(
     models : array, shape (n_models, n_pairs)
     brains : array, shape (n_brains, n_pairs)
     comparator
-        Of any family but "matrix".
+        For the family "matrix" the influence is that of leaving out each stimulus, spread over its
+        pairs; this is slow.
 
     Yields
     ------
@@ -85,8 +87,9 @@ def influences(
     >>> scores, bool(np.allclose(influence, 0))
     (array([1.]), True)
     """
-    if comparator.family not in _FAMILIES:
-        raise InvalidInputError(f"influences are not defined for {comparator.label}.")
+    if comparator.family == "matrix":
+        yield from (_jackknife(row, brains, comparator) for row in np.asarray(models, dtype=float))
+        return
     family = _FAMILIES[comparator.family]
     n_pairs = brains.shape[1]
     ys = family.prepare(np.asarray(brains, dtype=float), comparator)
@@ -101,6 +104,22 @@ def influences(
             yield scores, cross - family.degree * scores[:, None]
         else:
             yield _normalised(cross, product, family.gradient(x, x), own_y, family.degree)
+
+
+def _jackknife(
+    model: np.ndarray, brains: np.ndarray, comparator: Comparator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores, and influences a_i + a_j that give every stimulus the effect of leaving it out."""
+    n = count_stimuli(len(model))
+    rows, columns = np.triu_indices(n, 1)
+    scores = score_rdms(model[None], brains, comparator)[0]
+    moved = np.empty((len(brains), n))
+    for i in range(n):
+        rest = (rows != i) & (columns != i)
+        moved[:, i] = score_rdms(model[None, rest], brains[:, rest], comparator)[0] - scores
+    moved -= moved.mean(axis=1, keepdims=True)
+    effect = -moved * (n - 1) / 2
+    return scores, effect[:, rows] + effect[:, columns]
 
 
 def _normalised(

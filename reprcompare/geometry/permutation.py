@@ -45,8 +45,8 @@ def unrelated_test(
         Several RDMs of networks of one class are permuted together and their scores averaged.
     brains : array, shape (n_subjects, n_pairs)
     comparator
-        Of the family "linear" or "rank"; Kendall's tau is tested through rho-a, which has the same
-        null hypothesis and is the faster to permute.
+        Kendall's tau is tested through rho-a, Bures and Riemann through the whitened correlation:
+        the null hypothesis is the same, and thousands of permutations are feasible.
     n_permutations
     seed
 
@@ -65,7 +65,7 @@ def unrelated_test(
     >>> unrelated_test(x, x[None], COMPARATORS["correlation"], 99).p
     0.01
     """
-    tested = COMPARATORS["rho-a"] if comparator.family == "sign" else comparator
+    tested = tested_through(comparator)
     # The mean of standardised RDMs has the mean of the scores, so networks of a class are pooled.
     x = standardise(np.atleast_2d(model), tested).mean(axis=0)
     y = standardise(brains, tested)
@@ -81,7 +81,21 @@ def unrelated_test(
         permuted = x[np.ix_(order, order)]
         exceeded += int(_statistic(permuted, y, centre, mean, flat) >= observed)
     null = centre if comparator.unrelated is None else comparator.unrelated
+    if comparator.family == "matrix":
+        null = np.nan
     return Unrelated(exceeded / (n_permutations + 1), null)
+
+
+def tested_through(comparator: Comparator) -> Comparator:
+    """Return the comparator on which labels are permuted.
+
+    Examples
+    --------
+    >>> tested_through(COMPARATORS["tau-a"]).name
+    'rho-a'
+    """
+    names = {"sign": "rho-a", "matrix": "whitened_correlation"}
+    return COMPARATORS[names.get(comparator.family, comparator.name)]
 
 
 def _mean_over_permutations(x: np.ndarray, y: np.ndarray) -> float:

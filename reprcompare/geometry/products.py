@@ -9,10 +9,12 @@ one matrix product.
 from dataclasses import dataclass
 
 import numpy as np
+from rsatoolbox.rdm import compare as compare_rdms
 from scipy.spatial.distance import squareform
 
 from reprcompare.errors import InvalidInputError
 from reprcompare.geometry.comparators import Comparator
+from reprcompare.geometry.dissimilarity import count_stimuli
 from reprcompare.geometry.kendall import concordance
 
 COLUMN_BYTES = 128 * 2**20
@@ -91,10 +93,22 @@ def resampled_products(
     )
 
 
-def pair_weights(counts: np.ndarray) -> np.ndarray:
-    """Return how often every pair of different stimuli occurs: (b, n) to (b, n (n - 1) / 2)."""
-    rows, columns = np.triu_indices(counts.shape[1], 1)
-    return counts[:, rows] * counts[:, columns]
+def score_rdms(models: np.ndarray, brains: np.ndarray, comparator: Comparator) -> np.ndarray:
+    """Score models against brains by any comparator.
+
+    Parameters
+    ----------
+    models, brains : arrays, shapes (n_models, n_pairs), (n_brains, n_pairs)
+    comparator
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_models, n_brains)
+    """
+    if comparator.family == "matrix":
+        return np.asarray(compare_rdms(models, brains, comparator.rsatoolbox))
+    once = np.ones((1, count_stimuli(brains.shape[1])))
+    return resampled_products(models, brains, once, comparator).scores()[0]
 
 
 def _linear(

@@ -202,6 +202,44 @@ def test_the_figure_shows_every_model(group):
     assert len(figure.axes[0].get_xticklabels()) == 2
 
 
+def test_controls_stand_beside_every_model(group):
+    model, brain = group
+    result = compare({"m": model}, brain, n_bootstrap=99, controls=("permuted", "noise"))
+    table = result.table.set_index("model")
+    assert list(table.index) == ["m", "m (labels permuted)", "m (noise of equal dimension)"]
+    assert table.score["m"] > 0.3
+    assert (table.score.iloc[1:].abs() < 0.25).all()
+    with pytest.raises(InvalidInputError, match="needs the recording"):
+        compare({"m": brain}, brain, controls=("noise",))
+
+
+def test_flexible_models_are_scored_on_held_out_data(group):
+    model, brain = group
+    rng = np.random.default_rng(8)
+    from reprcompare.geometry import FlexibleModel, rdm
+
+    noise = rng.random((40, brain.dissimilarities.shape[1]))
+    flexible = FlexibleModel(labelled(noise))
+    with_truth = FlexibleModel(labelled(np.concatenate([noise[:2], rdm(model).dissimilarities])))
+    result = compare(
+        {"noise": flexible, "truth": with_truth, "m": model}, brain, "correlation", n_bootstrap=99
+    )
+    score = result.table.set_index("model").score
+    assert abs(score["noise"]) < 0.15
+    assert 0.8 * score["m"] < score["truth"] < score["m"] + 0.02
+    assert "Flexible models (noise, truth)" in result.method
+
+
+def test_disattenuation_recovers_the_noiseless_score():
+    """The model is what subjects share; its score is only limited by their noise."""
+    rng = np.random.default_rng(9)
+    truth = rng.random(N * (N - 1) // 2)
+    brain = labelled(truth + 0.3 * rng.normal(size=(20, len(truth))))
+    row = compare({"m": labelled(truth)}, brain, "correlation", n_bootstrap=9).table.iloc[0]
+    assert row.score < 0.8
+    assert row.disattenuated == pytest.approx(1, abs=0.03)
+
+
 def matrix(one):
     values = one["RDM"].astype(float)
     return values.ravel() if 1 in values.shape else squareform(values, checks=False)

@@ -116,3 +116,30 @@ def test_names_of_rsatoolbox_are_known_and_others_are_answered_with_the_nearest(
     assert find_comparator("corr") is COMPARATORS["correlation"]
     with pytest.raises(UnknownNameError, match="did you mean 'spearman'"):
         find_comparator("spearmann")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_comparators_of_matrices_score_as_rsatoolbox_and_have_influences():
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(3, 9, 12))
+    rdms = np.stack([((a[:, None] - a[None]) ** 2).sum(-1)[np.triu_indices(9, 1)] for a in x])
+    for name in ("bures", "riemann"):
+        comparator = COMPARATORS[name]
+        expected = reference(RDMs(rdms[:1]), RDMs(rdms[1:]), comparator.rsatoolbox)
+        score, influence = next(influences(rdms[:1], rdms[1:], comparator))
+        np.testing.assert_allclose(score[None], expected)
+        np.testing.assert_allclose(influence.mean(axis=1), 0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["spearman", "whitened_correlation"])
+def test_influences_by_leaving_out_agree_with_the_derivative(name, rdms):
+    from reprcompare.geometry.influence import _jackknife
+
+    models, brains = rdms
+    comparator = COMPARATORS[name]
+    _, derivative = next(influences(models[1:2], brains, comparator))
+    _, left_out = _jackknife(models[1], brains, comparator)
+    rows, columns = np.triu_indices(N, 1)
+    for one, other in zip(derivative, left_out, strict=True):
+        sums = [np.bincount(rows, z, N) + np.bincount(columns, z, N) for z in (one, other)]
+        assert np.polyfit(*sums, 1)[0] == pytest.approx(1, abs=0.25)
