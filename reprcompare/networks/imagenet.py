@@ -1,6 +1,6 @@
 """An ImageNet network whose weights come from the package registry, and its untrained control."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ def efficientnet_lite0(trained: bool = True, seed: int = 0) -> nn.Module:
     return network.eval()
 
 
-def preprocess(images: np.ndarray | Tensor, size: int = IMAGE_SIZE) -> Tensor:
+def preprocess(images: Any, size: int = IMAGE_SIZE) -> Tensor:
     """Turn 8-bit images into the normalised tensors that EfficientNet-Lite was trained on.
 
     The largest centred square is resized as a whole (bicubic, antialiased), so that a stimulus on a
@@ -86,7 +86,7 @@ def preprocess(images: np.ndarray | Tensor, size: int = IMAGE_SIZE) -> Tensor:
     Parameters
     ----------
     images
-        Array of shape (n, height, width, 3) or (height, width, 3), dtype uint8.
+        Array, tensor or PIL image of shape (n, height, width, 3) or (height, width, 3), 8-bit.
     size
         Side of the result in pixels.
 
@@ -105,7 +105,8 @@ def preprocess(images: np.ndarray | Tensor, size: int = IMAGE_SIZE) -> Tensor:
     >>> preprocess(np.full((10, 20, 3), 255, np.uint8)).shape
     torch.Size([1, 3, 224, 224])
     """
-    pixels = torch.as_tensor(images)
+    # An array, a tensor or a PIL image.
+    pixels = torch.as_tensor(np.asarray(images))
     if pixels.ndim == 3:
         pixels = pixels[None]
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[-1] != 3:

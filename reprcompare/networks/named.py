@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -187,7 +188,7 @@ def _of_images(transform: Callable[..., torch.Tensor]) -> Callable[..., torch.Te
     from PIL import Image
 
     def prepare(images: Any) -> torch.Tensor:
-        pixels = torch.as_tensor(images)
+        pixels = torch.as_tensor(np.asarray(images))
         batch = pixels[None] if pixels.ndim == 3 else pixels
         return torch.stack([transform(Image.fromarray(image.numpy())) for image in batch])
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 import xarray as xr
@@ -12,7 +12,7 @@ from rsatoolbox.rdm import RDMs
 from reprcompare.audit import Audit, accuracy, audit
 from reprcompare.brains import load_stimuli
 from reprcompare.comparison import compare
-from reprcompare.errors import ReprcompareError
+from reprcompare.errors import NotIdentifiableError, listing
 from reprcompare.geometry import rdm
 from reprcompare.protocol import schema
 from reprcompare.protocol.cache import fingerprint, key_of
@@ -127,6 +127,8 @@ def _audit(table: schema.AuditTable, bench: Bench) -> Outcome:
                 for name in table.recordings
                 for path in bench.counted(cell, name)
             ]
+        if not found:
+            _none_counted(table.recordings, cell)
         tables = {
             label: pd.concat(
                 [getattr(item, label).assign(recording=name) for name, item in found],
@@ -220,9 +222,17 @@ def _model(name: str, table: schema.CompareTable, cell: Cell, bench: Bench) -> R
         return _rdms(bench.workshop.brain(cell, name), table.metric)
     recordings = [open_recording(path) for path in bench.counted(cell, name)]
     if not recordings:
-        raise ReprcompareError(f"no network of {name!r} reached its criterion in {cell.settings}.")
+        _none_counted([name], cell)
     joined = recordings[0] if len(recordings) == 1 else concat(recordings, dim="neuroid")
     return _rdms(joined, table.metric)
+
+
+def _none_counted(names: list[str], cell: Cell) -> NoReturn:
+    where = f" in {cell.settings}" if cell.settings else ""
+    raise NotIdentifiableError(
+        f"no network of {listing(names)} reached its criterion on held-out stimuli{where}; train "
+        "longer (max_steps), or look at why in the accuracy of a run without this analysis."
+    )
 
 
 def _rdms(data: xr.Dataset | RDMs, metric: str) -> RDMs:

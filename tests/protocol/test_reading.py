@@ -1,0 +1,94 @@
+import pytest
+
+from reprcompare.errors import ProtocolError
+from reprcompare.protocol import read_protocol
+from reprcompare.shipped import shipped
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "n_inputs = 16",
+            "n_input = 16",
+            r"task\.two\.n_input: no key 'n_input'; did you mean 'n_in",
+        ),
+        ('"and"', '"nand"', r"task\.two\.features\.1: no rule 'nand'.*did you mean 'and'"),
+        ('rule = "and"', 'rul = "and"', r"features\.1\.rul: no key 'rul'; did you mean 'rule'"),
+        ("= 0.5", '= "fast"', r"training\.quick\.learning_rate: .*valid number.*'fast'"),
+        ("= 0.5", "= 0.0", r"training\.quick: learning_rate must be above 0"),
+        ('kind = "mlp"', 'kind = "mpl"', r"network\.mlp\.kind: no kind 'mpl'; did you mean 'mlp'"),
+        ('kind = "mlp"\n', "", r"network\.mlp: the key 'kind' is missing"),
+        (
+            'training = "quick"',
+            'training = "quik"',
+            r"recording\.nets\.training: no training 'quik'",
+        ),
+        ("[task.two]", "[tasks.two]", r"no section 'tasks'; did you mean 'task'"),
+        ('network = "mlp"', "", r"recording\.nets\.network: this key is missing"),
+        ('task = "two"', "", r"recording\.nets: give either 'task' or 'stimuli'"),
+        ('analysis = "audit"', 'analysis = "odit"', r"expect\[1\]\.analysis: no analysis 'odit'"),
+        ('audit = "audit"', 'audit = "comparison"', r"no audit before it 'comparison'"),
+        ('brain = "seen"', 'brain = "scene"', r"analysis 'brain': no brain 'scene'.*did you mean"),
+        ('models = ["nets"]', 'models = ["net"]', r"no model 'net'.*did you mean 'nets'"),
+        ('name = "model"', 'name = "audit"', r"analysis names must be unique"),
+        ('direction = "greater"', 'direction = "up"', r"expect\[1\]\.direction: .*'greater'"),
+        ("[protocol]", "[protocol", r"not valid TOML.*line 2"),
+        ('name = "small"', 'name = "../small"', r"protocol\.name: "),
+    ],
+)
+def test_a_fault_is_reported_with_its_place_and_the_nearest_name(write, old, new, message):
+    with pytest.raises(ProtocolError, match=message):
+        read_protocol(write((old, new)))
+
+
+def test_all_faults_of_a_table_are_reported_together(write):
+    path = write(("n_networks = 3", 'n_networks = "many"'), ("n_per_cell = 12", "per_cell = 12"))
+    with pytest.raises(ProtocolError, match=r"n_networks.*per_cell"):
+        read_protocol(path)
+
+
+def test_a_sweep_makes_a_cell_for_every_combination(write):
+    sweep = (
+        '[sweep]\n"task.two.coding" = ["0/1", "-1/1"]\n'
+        '"training.quick.optimiser" = ["sgd", "adam"]\n\n'
+    )
+    protocol = read_protocol(write(("[task.two]", sweep + "[task.two]")))
+    assert [cell.settings for cell in protocol.cells] == [
+        {"coding": coding, "optimiser": optimiser}
+        for coding in ("0/1", "-1/1")
+        for optimiser in ("sgd", "adam")
+    ]
+    assert protocol.cells[3].tables["task"]["two"].coding == "-1/1"
+    assert protocol.cells[3].tables["training"]["quick"].optimiser == "adam"
+    zipped = read_protocol(
+        write(("[task.two]", sweep.replace(']\n"', ']\nzip = true\n"', 1) + "[task.two]"))
+    )
+    assert [tuple(cell.settings.values()) for cell in zipped.cells] == [
+        ("0/1", "sgd"),
+        ("-1/1", "adam"),
+    ]
+
+
+def test_a_swept_value_is_validated_in_its_place(write):
+    sweep = '[sweep]\n"task.two.coding" = ["0/1", "0/2"]\n\n'
+    with pytest.raises(ProtocolError, match=r"task\.two: no coding '0/2'"):
+        read_protocol(write(("[task.two]", sweep + "[task.two]")))
+    wrong = '[sweep]\n"task.too.coding" = ["0/1"]\n\n'
+    with pytest.raises(ProtocolError, match=r"sweep: no table 'too' in task; did you mean 'two'"):
+        read_protocol(write(("[task.two]", wrong + "[task.two]")))
+    scalar = '[sweep]\n"task.two.coding" = "0/1"\n\n'
+    with pytest.raises(ProtocolError, match=r"must be a list of values"):
+        read_protocol(write(("[task.two]", scalar + "[task.two]")))
+
+
+def test_a_missing_file_lists_the_protocols_that_there_are(tmp_path):
+    with pytest.raises(ProtocolError, match="no protocol file .*complexity, kriegeskorte2008"):
+        read_protocol(tmp_path / "nothing.toml")
+
+
+@pytest.mark.parametrize("file", sorted(shipped("protocols").glob("*.toml")), ids=lambda f: f.stem)
+def test_every_shipped_protocol_is_valid_and_says_what_it_expects(file):
+    protocol = read_protocol(file)
+    assert protocol.heading.name == file.stem
+    assert protocol.expectations

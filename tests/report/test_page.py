@@ -1,0 +1,86 @@
+import base64
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from reprcompare.audit import audit
+from reprcompare.errors import InvalidInputError
+from reprcompare.recording import build_recording
+from reprcompare.report import Page, Section, report
+
+
+def audited(name="IT"):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"<b>big</b>": [0, 1] * 8, "red": [0, 0, 1, 1] * 4}, index=list("abcdefghijklmnop")
+    )
+    recording = build_recording(
+        rng.standard_normal((16, 6)) + table.to_numpy()[:, :1],
+        stimulus_id=list(table.index),
+        region=["V4"] * 3 + [name] * 3,
+        subject="<script>alert(1)</script>",
+        labels=table,
+    )
+    return audit(recording, n_permutations=10)
+
+
+def test_names_in_the_data_show_as_text():
+    page = report("A & B", [audited()]).html()
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<b>big</b>" not in page
+    assert "A &amp; B" in page
+
+
+def test_the_page_needs_nothing_from_elsewhere():
+    page = report("t", [audited()]).html()
+    loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert loaded
+    assert all(address.startswith(("data:", "#")) for address in loaded)
+    assert "url(http" not in page
+
+
+def test_the_data_behind_a_figure_is_offered_as_csv():
+    result = audited()
+    page = report("t", [result]).html()
+    address = re.search(r'download="bias-audit-share.csv" href="data:[^,]*,([^"]+)"', page)
+    text = base64.b64decode(address.group(1)).decode()
+    assert text == result.table.to_csv(index=False)
+
+
+def test_missing_values_are_empty_and_notes_say_why():
+    page = report("t", [audited()]).html()
+    assert ">nan<" not in page.lower()
+    assert "Role was not measured" in page
+
+
+def test_figures_have_alternative_text_and_are_the_same_again():
+    result = audited()
+    one, two = report("t", [result]), report("t", [result])
+    assert one.html() == two.html()
+    assert all(len(plot.caption) > 40 for plot in one.sections[0].plots)
+    assert one.html().count('role="img"') == len(one.sections[0].plots) == 4
+
+
+def test_tables_figures_and_sections_of_ones_own_are_shown():
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    table = pd.DataFrame({"x": [1.5, np.nan]})
+    page = report("t", [table, figure, Section("Mine", ["said"])]).html()
+    assert '<td class="number">1.5</td>' in page
+    assert "said" in page
+
+
+def test_something_else_gets_a_sentence():
+    with pytest.raises(InvalidInputError, match="cannot show a dict; it shows Audit"):
+        report("t", [{}])
+
+
+def test_saving_replaces_the_page_whole(tmp_path):
+    path = report("t", [pd.DataFrame({"x": [1]})]).save(tmp_path / "report.html")
+    Page("u", []).save(path)
+    assert "<title>u</title>" in path.read_text()
+    assert [item.name for item in tmp_path.iterdir()] == ["report.html"]

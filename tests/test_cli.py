@@ -1,0 +1,127 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from reprcompare.cli import main
+from reprcompare.recording import open_recording, save_recording
+
+
+@pytest.fixture
+def call(capsys):
+    """Run the command line; returns exit status, stdout and stderr."""
+
+    def run(*arguments):
+        try:
+            main([str(item) for item in arguments])
+            status = 0
+        except SystemExit as error:
+            status = error.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def file(recording, tmp_path):
+    return save_recording(recording, tmp_path / "it.nc")
+
+
+def test_a_recording_is_audited_into_a_folder(call, file, tmp_path):
+    status, out, err = call("audit", file, "--out", tmp_path / "audit", "--permutations", 10)
+    assert status == 0
+    assert "share" in out
+    assert "report.html" in err
+    table = pd.read_csv(tmp_path / "audit" / "audit.csv")
+    assert len(table) == 8
+    assert "Bias audit" in (tmp_path / "audit" / "report.html").read_text()
+
+
+def test_labels_can_come_from_a_table(call, file, tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("id,big\n" + "".join(f"s{i},{i % 2}\n" for i in range(6)))
+    status, out, _ = call("audit", file, "--labels", labels, "--permutations", 0, "--json")
+    assert status == 0
+    assert {row["feature"] for row in json.loads(out)} == {"big"}
+
+
+def test_a_recording_is_compared_with_a_brain(call, file, tmp_path):
+    other = save_recording(open_recording(file).load(), tmp_path / "net.nc")
+    status, out, _ = call("compare", other, file, "--bootstrap", 50, "--out", tmp_path / "c")
+    assert status == 0
+    assert "noise ceiling" in out
+    assert (tmp_path / "c" / "pairs.csv").is_file()
+
+
+def test_a_model_is_fitted_to_a_table(call, tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"subject": np.repeat(list("abcdefgh"), 6), "x": np.tile(range(6), 8)})
+    table["y"] = table.x + rng.standard_normal(48) + np.repeat(rng.standard_normal(8), 6)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    status, out, _ = call("model", "y ~ x + (1|subject)", tmp_path / "t.csv", "--json")
+    assert status == 0
+    assert json.loads(out)[1]["estimate"] == pytest.approx(1, abs=0.3)
+
+
+def test_a_network_is_recorded_on_a_folder_of_images(call, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(3):
+        pixels = np.random.default_rng(i).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"image{i}.png")
+    status, out, _ = call(
+        "record", "pixels", "--stimuli", folder, "--layers", "grid", "--out", tmp_path / "p.nc"
+    )
+    assert status == 0
+    assert "3 presentations x 3072 neuroids" in out
+    recording = open_recording(tmp_path / "p.nc")
+    assert recording.subject.values[0] == "pixels"
+
+
+def test_a_valid_file_is_confirmed_and_a_damaged_one_refused(call, file, tmp_path):
+    assert call("validate", file)[0] == 0
+    broken = tmp_path / "broken.nc"
+    broken.write_bytes(file.read_bytes()[:2000])
+    status, _, err = call("validate", broken)
+    assert status == 1
+    assert err.count("\n") == 1
+    assert "cut off or damaged" in err
+
+
+def test_the_catalogue_is_listed(call):
+    status, out, _ = call("data", "list")
+    assert status == 0
+    assert "kriegeskorte2008" in out
+
+
+def test_a_table_of_another_format_becomes_a_recording(call, tmp_path):
+    rows = pd.DataFrame(
+        np.random.default_rng(0).standard_normal((4, 3)), columns=["n1", "n2", "n3"]
+    )
+    rows.insert(0, "stimulus_id", list("abcd"))
+    rows.to_csv(tmp_path / "rates.csv", index=False)
+    call("data", "import", tmp_path / "rates.csv", "--out", tmp_path / "rates.nc")
+    assert open_recording(tmp_path / "rates.nc").sizes["neuroid"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("adit", "x.nc"), 2, "no command 'adit'; did you mean 'audit'?"),
+        (("audit",), 2, "Missing argument"),
+        (("audit", "nothing.nc"), 1, "nothing.nc"),
+        (("run", "complexety"), 1, "complexity, kriegeskorte2008"),
+        (("record", "resnet", "--stimuli", "x", "--out", "y.nc"), 1, "no network 'resnet'"),
+        (("record", "os:system", "--stimuli", "x", "--out", "y.nc"), 1, "--allow-import"),
+        (("data", "fetch", "kriegeskorte"), 1, "did you mean 'kriegeskorte2008'"),
+        (("data", "import", "a.nc", "--out", "b.nc", "--window", "70"), 2, "START:END in ms"),
+    ],
+)
+def test_mistakes_get_one_sentence_and_the_right_status(call, arguments, status, message):
+    found, out, err = call(*arguments)
+    assert found == status
+    assert message in err
+    assert "Traceback" not in err + out
