@@ -106,7 +106,7 @@ def preprocess(images: Any, size: int = IMAGE_SIZE) -> Tensor:
     torch.Size([1, 3, 224, 224])
     """
     # An array, a tensor or a PIL image.
-    pixels = torch.as_tensor(np.asarray(images))
+    pixels = torch.as_tensor(np.array(images))
     if pixels.ndim == 3:
         pixels = pixels[None]
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[-1] != 3:

@@ -188,7 +188,7 @@ def _of_images(transform: Callable[..., torch.Tensor]) -> Callable[..., torch.Te
     from PIL import Image
 
     def prepare(images: Any) -> torch.Tensor:
-        pixels = torch.as_tensor(np.asarray(images))
+        pixels = torch.as_tensor(np.array(images))
         batch = pixels[None] if pixels.ndim == 3 else pixels
         return torch.stack([transform(Image.fromarray(image.numpy())) for image in batch])
 
