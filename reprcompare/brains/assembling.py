@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from reprcompare.errors import InvalidInputError, UnknownNameError, listing, unknown_name
-from reprcompare.recording import build_recording
+from reprcompare.recording import build_recording, schema
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "stimulus_id": (
@@ -151,14 +151,17 @@ def assemble(
     labels = _label_table(naming.labels, rows, source)
     features = [] if labels is None else list(labels.columns)
     others = rows.drop(columns=["stimulus_id", *features], errors="ignore")
+    on_presentations = _coordinates(others, "presentation")
     return build_recording(
         activity,
         stimulus_id=rows["stimulus_id"].tolist(),
         region=columns["region"].tolist(),
         subject=columns["subject"].tolist(),
         neuroid_id=columns["neuroid_id"].tolist(),
-        presentation=_coordinates(others),
-        neuroid=_coordinates(columns.drop(columns=["region", "subject", "neuroid_id"])),
+        presentation=on_presentations,
+        neuroid=_coordinates(
+            columns.drop(columns=["region", "subject", "neuroid_id"]), "neuroid", on_presentations
+        ),
         labels=labels,
         time_bins=time_bins,
         **attributes,  # type: ignore[arg-type]
@@ -258,21 +261,27 @@ def _texts(values: pd.Series, missing: str = "") -> pd.Series:
     return texts.astype(object)
 
 
-def _coordinates(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return columns as arrays that a file can hold, under names that it can hold."""
-    reserved = {"presentation", "neuroid", "feature", "label", "activity", "output", "time_bin"}
+def _coordinates(table: pd.DataFrame, dim: str, taken: Iterable[str] = ()) -> dict[str, np.ndarray]:
+    """Return columns as arrays that a file can hold, under names that mean nothing else."""
     arrays = {}
     for name in table.columns:
         text = str(name).replace("/", "_")
+        # A screen position is called x like a place in the brain, and both may have a "quality".
+        if schema.COORDINATES.get(text, dim) != dim or text in _RESERVED or text in taken:
+            text = f"{dim}_{text}"
         column = table[name]
-        numeric = pd.api.types.is_numeric_dtype(column) and not column.hasnans
-        values = column.to_numpy() if numeric else _texts(column).to_numpy(dtype=np.str_)
-        if pd.api.types.is_float_dtype(column):
-            values = column.to_numpy(dtype=float)
-        arrays[f"{text}_" if text in reserved else text] = (
-            values.astype(np.int8) if values.dtype == bool else values
-        )
+        if pd.api.types.is_bool_dtype(column) and not column.hasnans:
+            arrays[text] = column.to_numpy(dtype=np.int8)
+        elif pd.api.types.is_float_dtype(column):
+            arrays[text] = column.to_numpy(dtype=float, na_value=np.nan)
+        elif pd.api.types.is_integer_dtype(column) and not column.hasnans:
+            arrays[text] = column.to_numpy(dtype=np.int64)
+        else:
+            arrays[text] = _texts(column).to_numpy(dtype=np.str_)
     return arrays
+
+
+_RESERVED: Final = {*schema.VARIABLES, *schema.ACTIVITY_DIMS, "activity", "feature", "response"}
 
 
 def _label_table(

@@ -116,17 +116,23 @@ def _from_cells(values: np.ndarray) -> np.ndarray | None:
 
 def _from_hdf5(file: h5py.File, item: h5py.Dataset | h5py.Group) -> np.ndarray | None:
     """Return one variable of a version 7.3 file; HDF5 stores MATLAB's arrays transposed."""
-    kind = item.attrs.get("MATLAB_class", b"").decode()
+    kind = _kind(item)
     if not isinstance(item, h5py.Dataset) or item.attrs.get("MATLAB_empty", 0):
         return None
     if kind == "char":
         return np.array([_text(row) for row in item[()].T])
     if kind == "cell":
         cells = [file[reference] for reference in np.ravel(item[()].T)]
-        if all(cell.attrs.get("MATLAB_class") == b"char" for cell in cells):
+        if all(_kind(cell) == "char" for cell in cells):
             return np.array([_text(cell[()].T) for cell in cells])
         return None
     return item[()].T if item.dtype.kind in "fiub" else None
+
+
+def _kind(item: h5py.Dataset | h5py.Group) -> str:
+    """Return the MATLAB class of a variable; other programs than MATLAB may not say."""
+    said = item.attrs.get("MATLAB_class", b"")
+    return said.decode() if isinstance(said, bytes) else str(said)
 
 
 def _text(codes: np.ndarray) -> str:

@@ -18,6 +18,10 @@ RESPONSES: Final = ("activity", "response", "rate", "spike_count", "beta", "valu
 """Names of the column that holds the response in a tidy table (one response a row)."""
 
 
+COUNTERS: Final = ("index", "trial", "trial_number", "onset", "duration", "time", "rt", "age")
+"""Columns of numbers in a wide table that are never taken for neuroids, unless asked for."""
+
+
 def read_table(
     path: Path, naming: Naming = AS_FOUND, neuroids: str | Sequence[str] | None = None
 ) -> xr.Dataset:
@@ -32,7 +36,8 @@ def read_table(
         What the caller says about names.
     neuroids
         For wide tables, the columns that are neuroids: names or a pattern with ``*``; by default
-        all columns of numbers that carry no known label.
+        all columns of numbers that carry no known label and are not called like a counter
+        (`COUNTERS`, or a nameless index).
 
     Returns
     -------
@@ -239,7 +244,7 @@ def _wide(
     table: pd.DataFrame, path: Path, naming: Naming, neuroids: str | Sequence[str] | None
 ) -> xr.Dataset:
     """Split a table of one presentation a row into responses and labels."""
-    known = {alias for name, others in ALIASES.items() for alias in (name, *others)}
+    known = {alias for name, others in ALIASES.items() for alias in (name, *others)} | {*COUNTERS}
     names = [str(name) for name in table.columns]
     labelled = naming.labels if not isinstance(naming.labels, pd.DataFrame) else []
     labels = {naming.stimulus, *(labelled or [])}
@@ -249,6 +254,7 @@ def _wide(
             for name in names
             if pd.api.types.is_numeric_dtype(table[name])
             and name.lower() not in known
+            and not name.startswith("Unnamed: ")
             and name not in labels
         ]
     else:

@@ -75,3 +75,15 @@ def test_the_first_of_several_candidates_is_taken():
     table = pd.DataFrame({"condition": ["c"], "Stimulus": ["s"]})
     assert canonical(table, {})["stimulus_id"].tolist() == ["s"]
     assert "condition" in canonical(table, {})
+
+
+def test_names_that_mean_something_else_are_kept_under_another():
+    rows = ROWS.assign(x=[1.0, 2, 3, 4], quality="good", label=[1, 2, 3, 4], correct=True)
+    units = UNITS.assign(quality=["a", "b", "c"], x=[7.0, 8, 9])
+    recording = assemble(ACTIVITY, rows, units, source="x")
+    assert recording.presentation_x.values.tolist() == [1, 2, 3, 4]
+    assert recording.x.values.tolist() == [7, 8, 9]
+    assert recording.quality.values.tolist() == ["good"] * 4
+    assert recording.neuroid_quality.values.tolist() == ["a", "b", "c"]
+    assert recording.presentation_label.values.tolist() == [1, 2, 3, 4]
+    assert recording.correct.values.tolist() == [1] * 4

@@ -64,6 +64,13 @@ def test_columns_of_neuroids_can_be_named_by_a_pattern(tmp_path):
     assert recording.age.values.tolist() == [3.0] * 6
 
 
+def test_an_index_and_counters_are_not_taken_for_neuroids(tmp_path):
+    WIDE.assign(onset=1.5, trial=range(6)).to_csv(tmp_path / "it.csv")  # with a nameless index
+    recording = read_table(tmp_path / "it.csv")
+    check(recording)
+    assert recording.trial.values.tolist() == list(range(6))
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
