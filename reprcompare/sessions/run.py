@@ -56,8 +56,6 @@ class Settings:
             raise InvalidInputError(f"outputs must be None or 'logits', got {self.outputs!r}.")
         if self.nonfinite not in NONFINITE:
             raise InvalidInputError(f"nonfinite must be one of {NONFINITE}, got {self.nonfinite!r}")
-        if not isinstance(self.batch_size, int) or self.batch_size < 1:
-            raise InvalidInputError(f"batch_size must be at least 1, got {self.batch_size!r}.")
         if self.compression not in range(10):
             raise InvalidInputError(f"compression must be from 0 to 9, got {self.compression!r}.")
         if self.keep_bits is not None and self.keep_bits not in range(1, MANTISSA_BITS + 1):
