@@ -103,7 +103,9 @@ def _download(data_set: Entry, file: RemoteFile) -> Path:
         f"Try again later, or put the file into a folder {data_set.name}/ of your data folder and "
         f"name that by data_dir or REPRCOMPARE_DATA_DIR. Source: {file.url}"
     )
-    downloader = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=sys.stderr.isatty())
+    watched = sys.stderr.isatty()
+    pooch.get_logger().setLevel("INFO" if watched else "WARNING")
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=watched)
     try:
         path = pooch.retrieve(
             file.url, f"sha256:{file.sha256}", file.name, folder, downloader=downloader

@@ -119,13 +119,19 @@ def load_brain(
         return _described(parts[part](fetch(name, data_dir)), entry(name))
     path = Path(source)
     if not path.is_file():
-        names = list(catalogue()["name"])
-        if str(source) in names:
-            fetch(str(source), data_dir)  # raises: it says how this one is fetched by hand
-        raise UnknownNameError(
-            unknown_name("file or data set", str(source), names, "the catalogue")
-        )
+        raise UnknownNameError(_nothing_there(str(source), path, data_dir))
     return _read(path, naming, options)
+
+
+def _nothing_there(source: str, path: Path, data_dir: str | os.PathLike[str] | None) -> str:
+    """Say that neither a file nor a data set has this name, with the nearest that there is."""
+    if path.suffix or path.name != source:
+        beside = [p.name for p in path.parent.glob("*") if p.is_file()]
+        return unknown_name("file", path.name, sorted(beside), f"the folder {path.parent}")
+    names = list(catalogue()["name"])
+    if source in names:
+        fetch(source, data_dir)  # raises: it says how this one is fetched by hand
+    return unknown_name("data set", source, names, "the catalogue")
 
 
 def _read(path: Path, naming: Naming, options: Mapping[str, object]) -> xr.Dataset | RDMs:

@@ -34,6 +34,12 @@ def test_a_path_may_be_text_and_names_and_labels_may_be_given(tmp_path):
     assert read.neuroid_id.values.tolist() == ["u1", "u2"]
 
 
+def test_a_file_that_does_not_exist_gets_its_nearest_neighbour(tmp_path):
+    (tmp_path / "monkey_it.csv").write_text("stimulus,u\na,1\n")
+    with pytest.raises(UnknownNameError, match=r"no file 'monkey_v4\.csv' .*'monkey_it\.csv'"):
+        load_brain(tmp_path / "monkey_v4.csv")
+
+
 def test_options_that_a_format_does_not_have_get_the_nearest(tmp_path):
     (tmp_path / "it.csv").write_text("stimulus,u\na,1\nb,2\n")
     with pytest.raises(UnknownNameError, match="no option 'neuroid' .*did you mean 'neuroids'"):
