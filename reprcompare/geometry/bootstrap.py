@@ -7,7 +7,7 @@ import numpy as np
 from reprcompare.geometry.comparators import Comparator
 from reprcompare.geometry.products import Products, resampled_products, weighted_ranks
 
-DRAWS_AT_ONCE = 200
+DRAWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)

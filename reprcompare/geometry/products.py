@@ -16,9 +16,12 @@ from reprcompare.errors import InvalidInputError
 from reprcompare.geometry.comparators import Comparator
 from reprcompare.geometry.dissimilarity import count_stimuli
 from reprcompare.geometry.kendall import concordance
+from reprcompare.geometry.resampled_kendall import resampled_concordance
 
 COLUMN_BYTES = 128 * 2**20
 """How much of the products of pairs of RDMs is held at a time."""
+MANY = 16
+"""From so many resamples on, Kendall's concordance is computed for all of them together."""
 
 
 @dataclass
@@ -253,29 +256,48 @@ def _sign(
 ) -> Products:
     """Signs of differences are compared: their inner product is concordance, with itself no ties.
 
-    Copies of a pair are tied in every RDM, so they add nothing.
+    Copies of a pair are tied in every RDM, so they add nothing. Products of different brains are
+    not needed by any ceiling of ranks, and are NaN; so are those with itself if ties count.
     """
-    both = np.concatenate([models, brains])
-    n_models, n_brains = len(models), len(brains)
-    left, right = _columns(n_models, n_brains)
-    rows, columns = np.triu_indices(counts.shape[1], 1)
-    products = np.empty((len(counts), len(left)))
-    total = np.empty(len(counts))
-    for b, m in enumerate(counts):
-        weights = (m[rows] * m[columns]).astype(np.int64)
-        total[b] = weights.sum()
-        sample = np.repeat(both, weights, axis=1)
-        for c, (one, other) in enumerate(zip(left, right, strict=True)):
-            products[b, c] = concordance(sample[one], sample[other]).sum()
-    shared = products[:, n_models * n_brains + n_models :]
-    among = np.empty((len(counts), n_brains, n_brains))
-    i, j = np.triu_indices(n_brains)
-    among[:, i, j] = shared
-    among[:, j, i] = shared
+    weights = pair_weights(counts)
+    total = weights.sum(axis=1)
+    among = np.full((len(counts), len(brains), len(brains)), np.nan)
+    own = np.full((len(counts), len(models)), np.nan)
+    if not comparator.tied:
+        among[:, np.arange(len(brains)), np.arange(len(brains))] = _without_ties(brains, weights)
+        own = _without_ties(models, weights)
+    engine = resampled_concordance if len(counts) >= MANY else _concordance_one_by_one
     return Products(
-        products[:, : n_models * n_brains].reshape(-1, n_models, n_brains),
+        engine(models, brains, weights),
         among,
-        products[:, n_models * n_brains : n_models * n_brains + n_models],
-        np.ones((len(counts), n_brains)),
+        own,
+        np.ones((len(counts), len(brains))),
         total * (total - 1) if comparator.tied else None,
     )
+
+
+def pair_weights(counts: np.ndarray) -> np.ndarray:
+    """Return how often every pair of different stimuli occurs: (b, n) to (b, n (n - 1) / 2)."""
+    rows, columns = np.triu_indices(counts.shape[1], 1)
+    return counts[:, rows] * counts[:, columns]
+
+
+def _without_ties(rdms: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted number of ordered pairs of elements that are not tied, (b, k)."""
+    result = np.empty((len(weights), len(rdms)))
+    for k, one in enumerate(rdms):
+        dense = np.unique(one, return_inverse=True)[1].reshape(-1)
+        for b, w in enumerate(weights):
+            result[b, k] = w.sum() ** 2 - (np.bincount(dense, weights=w) ** 2).sum()
+    return result
+
+
+def _concordance_one_by_one(
+    models: np.ndarray, brains: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Repeat elements as often as they occur: quicker than products for few resamples."""
+    result = np.empty((len(weights), len(models), len(brains)))
+    for b, w in enumerate(weights.astype(np.int64)):
+        x, y = np.repeat(models, w, axis=1), np.repeat(brains, w, axis=1)
+        result[b] = [[concordance(one, other).sum() for other in y] for one in x]
+    return result
