@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,8 @@ def record(
     ...     recording.close()
     {'presentation': 4, 'neuroid': 3} mlp-0.1.0
     """
+    seed = _whole("seed", seed, 0)
+    batch_size = _whole("batch_size", batch_size, 1)
     target = Path(path) if shard is None else shard_path(path, shard)
     settings = Settings(
         subject=subject, seed=seed, batch_size=batch_size, outputs=outputs, reduce=reduce,
@@ -192,6 +195,13 @@ def record(
         if overwrite or not _is_finished(target, session):
             run_session(network, source, states, capture, writer, settings, features, place, bar)
     return open_recording(target)
+
+
+def _whole(name: str, value: int, least: int) -> int:
+    """Return a whole number, whether it came from Python or numpy."""
+    if not isinstance(value, Integral) or value < least:
+        raise InvalidInputError(f"{name} must be a whole number from {least} on, got {value!r}.")
+    return int(value)
 
 
 def _is_finished(target: Path, session: Mapping[str, object]) -> bool:

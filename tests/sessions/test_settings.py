@@ -23,7 +23,7 @@ IDS = range(30)
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number from 1 on, got 0"),
         ({"outputs": "probabilities"}, "outputs must be None or 'logits'"),
         ({"nonfinite": "drop"}, "nonfinite must be one of"),
         ({"compression": 10}, "compression must be from 0 to 9"),
