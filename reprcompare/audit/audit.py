@@ -12,6 +12,7 @@ from reprcompare.audit.decodability import Decoding, decode
 from reprcompare.audit.design import Basis, basis_of
 from reprcompare.audit.neuroids import components, density, explained_by_neuroid
 from reprcompare.audit.share import NOTHING, Share, gram_of_rdm, share_of_activity, share_of_gram
+from reprcompare.brains import why_not
 from reprcompare.errors import InvalidInputError, LabelMismatchError, listing
 from reprcompare.measurement import shown
 from reprcompare.recording import check_structure, label_table, labels_of, select
@@ -105,6 +106,10 @@ def audit(
     reliable variance, from products between different repetitions.
     """
     found = _Findings()
+    for question in ("share", "density", "decodability", "role"):
+        reason = why_not(recording, question)
+        if reason:
+            found.note(f"{question.capitalize()} is not identifiable: {reason}.")
     if isinstance(recording, RDMs):
         table = _choose(labels, features, "RDMs carry no labels; give labels=")
         _audit_rdms(recording, table, found)

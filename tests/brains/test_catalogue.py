@@ -5,10 +5,12 @@ import pydantic
 import pytest
 import xarray as xr
 
-from reprcompare.brains import catalogue, entry, load_brain, why_not
+from reprcompare.audit import audit
+from reprcompare.brains import catalogue, entry, load_brain, load_stimuli, why_not
 from reprcompare.brains.catalogue import Entry
 from reprcompare.brains.loading import READERS, STIMULI
 from reprcompare.errors import DownloadError, UnknownNameError
+from reprcompare.recording import label_table
 
 QUESTIONS = {"share", "density", "decodability", "role", "encoding", "reliability"}
 
@@ -56,6 +58,14 @@ def test_limits_travel_with_the_data(data_dir):
     rdms = load_brain("kriegeskorte2008/human", data_dir)
     assert "no activity" in why_not(rdms, "density")
     assert why_not(rdms, "share") is None
+
+
+def test_analyses_repeat_why_a_question_is_not_identifiable(data_dir):
+    labels = label_table(load_stimuli("kriegeskorte2008", data_dir))[["face"]]
+    notes = audit(load_brain("kriegeskorte2008/monkey", data_dir), labels=labels).notes
+    for question in ("density", "decodability", "role"):
+        reason = entry("kriegeskorte2008").limits[question]
+        assert f"{question.capitalize()} is not identifiable: {reason}." in notes
 
 
 def test_data_without_stated_limits_are_not_limited():
