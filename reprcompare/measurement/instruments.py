@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.linalg import cho_solve_banded, cholesky_banded, solve_banded
+from scipy.stats import gamma
 
 from reprcompare.errors import InvalidInputError
+
+TRIAL_SECONDS: Final = 4
+"""Time from one trial of simulated fMRI to the next."""
 
 View = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 Noise = Callable[[np.ndarray, int, float, np.random.Generator], tuple[np.ndarray, np.ndarray]]
@@ -152,10 +157,75 @@ def spike_counts(
     return counts, np.sqrt(gain * rates.mean(axis=0))
 
 
+def overlapping_noise(
+    signals: np.ndarray, n_repetitions: int, snr: float, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Add the noise of single-trial estimates from overlapping haemodynamic responses.
+
+    Every repetition is a run that shows all stimuli in random order, one every 4 s. White noise of
+    the time series comes into the least-squares estimates of trials with covariance
+    :math:`\sigma^2 (X'X)^{-1}`, where X holds a haemodynamic response a trial: estimates of
+    successive trials have opposite errors. Its size within a run gives the wanted `snr`.
+
+    Parameters
+    ----------
+    signals : array, shape (n_stimuli, n_neuroids)
+    n_repetitions, snr, random
+        See `Instrument`.
+
+    References
+    ----------
+    Mumford, Davis & Poldrack 2014, The impact of study design on pattern estimation for
+    single-trial multivariate pattern analysis, NeuroImage 103, 130.
+    """
+    deviation = signals.std(axis=0) / np.sqrt(snr)
+    factor, variance = _trial_factor(len(signals))
+    trials = np.empty((n_repetitions, *signals.shape))
+    for run in trials:
+        white = random.standard_normal(signals.shape)
+        noise = solve_banded((0, len(factor) - 1), factor, white) / np.sqrt(variance)
+        run[random.permutation(len(signals))] = noise
+    return signals + deviation * trials, deviation
+
+
+def haemodynamic_response(seconds: np.ndarray) -> np.ndarray:
+    """Return the response to a short stimulus: a gamma that peaks at 5 s less one at 15 s.
+
+    Parameters
+    ----------
+    seconds : array
+        Times after the stimulus.
+
+    References
+    ----------
+    Friston et al. 1998, Event-related fMRI, NeuroImage 7, 30.
+
+    Examples
+    --------
+    >>> int(haemodynamic_response(np.arange(30.0)).argmax())
+    5
+    """
+    return gamma.pdf(seconds, 6) - gamma.pdf(seconds, 16) / 6
+
+
+def _trial_factor(n_trials: int) -> tuple[np.ndarray, float]:
+    """Return the banded Cholesky factor of X'X, and the variance of an estimate amid a run."""
+    response = haemodynamic_response(np.arange(0.0, 32.0))
+    products = np.correlate(response, response, mode="full")[len(response) - 1 :: TRIAL_SECONDS]
+    width = min(len(products), n_trials)
+    bands = np.repeat(products[:width][::-1, None], n_trials, axis=1)
+    factor = cholesky_banded(bands)
+    middle = np.zeros(n_trials)
+    middle[n_trials // 2] = 1.0
+    return factor, float(cho_solve_banded((factor, False), middle)[n_trials // 2])
+
+
 INSTRUMENTS: Final[dict[str, Instrument]] = {
     "mixing": Instrument(mixing, normal_noise),
     "sampling": Instrument(sampling, normal_noise),
     "voxels": Instrument(voxels, normal_noise),
+    "fmri": Instrument(voxels, overlapping_noise),
     "spikes": Instrument(sampling, spike_counts),
 }
-"""Instruments by name: sensors that mix, cells with normal noise, voxels, cells that spike."""
+"""Instruments by name: sensors that mix, cells with normal noise, voxels with independent noise or
+with that of overlapping responses, cells that spike."""

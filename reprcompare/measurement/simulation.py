@@ -41,7 +41,8 @@ def simulate_brain(
         Of neuroids and noise, which are drawn separately.
     instrument
         ``"mixing"`` (EEG, MEG), ``"sampling"`` (single cells with normal noise), ``"voxels"``
-        (fMRI), ``"spikes"`` (single cells that fire Poisson spikes); see `INSTRUMENTS`.
+        (neighbours pooled, independent noise), ``"fmri"`` (the same with the noise of overlapping
+        haemodynamic responses), ``"spikes"`` (single cells that fire Poisson spikes).
 
     Returns
     -------

@@ -6,6 +6,7 @@ import pytest
 
 from reprcompare.errors import InvalidInputError, UnknownNameError
 from reprcompare.measurement import INSTRUMENTS, average, simulate_brain
+from reprcompare.measurement.instruments import haemodynamic_response, overlapping_noise
 from reprcompare.recording import build_recording, select, validate_recording
 
 N_STIMULI = 400
@@ -117,7 +118,31 @@ def test_voxels_average_neighbours_and_leave_none_out():
         simulate_brain(source, n_neuroids=31, **options)
 
 
-@pytest.mark.parametrize("instrument", ["sampling", "spikes", "voxels"])
+def test_noise_of_overlapping_responses_has_the_covariance_of_least_squares():
+    """Against the dense (X'X)^-1 of a design matrix written out second by second."""
+    n_trials, seconds = 40, 4 * 40 + 40
+    design = np.zeros((seconds, n_trials))
+    for trial in range(n_trials):
+        design[4 * trial : 4 * trial + 32, trial] = haemodynamic_response(np.arange(32.0))
+    covariance = np.linalg.inv(design.T @ design)
+    covariance /= covariance[20, 20]
+    signals = np.tile(np.array([1.0, -1.0]), n_trials // 2)[:, None].repeat(20_000, axis=1)
+
+    class InOrder:
+        """Draws as usual, but shows the stimuli of a run in their own order."""
+
+        def __init__(self):
+            self.standard_normal = np.random.default_rng(0).standard_normal
+            self.permutation = np.arange
+
+    trials, deviation = overlapping_noise(signals, 1, 4.0, InOrder())
+    assert deviation == pytest.approx(np.full(20_000, 0.5))
+    found = np.cov(trials[0]) / 0.25
+    np.testing.assert_allclose(found, covariance, atol=0.05)
+    assert found[20, 21] < -0.3  # neighbours share their error
+
+
+@pytest.mark.parametrize("instrument", ["sampling", "spikes", "voxels", "fmri"])
 def test_instruments_favour_what_is_represented_densely(instrument):
     """Two features of equal variance, one in all units and one in a single unit."""
     random = np.random.default_rng(0)
