@@ -14,6 +14,7 @@ from reprcompare.errors import (
     RecordingExistsError,
     RecordingFailedError,
 )
+from reprcompare.recording.checksum import ATTRIBUTE, add_checksums
 from reprcompare.recording.validation import check_structure, validate_recording
 
 CHUNK_BYTES = 1 << 20
@@ -73,6 +74,7 @@ def save_recording(
             engine="netcdf4",
             encoding={str(name): _encoding(plain[name], compression) for name in plain.variables},
         )
+        add_checksums(partial)
         with partial.open("rb+") as handle:
             os.fsync(handle.fileno())
         partial.replace(target)
@@ -145,7 +147,10 @@ def to_storable(dataset: xr.Dataset) -> xr.Dataset:
     if activity.dtype != np.float32:
         attrs = {"original_dtype": str(activity.dtype)} | activity.attrs
         plain["activity"] = activity.astype(np.float32).assign_attrs(attrs)
-    plain.attrs = {key: _attribute(value) for key, value in dataset.attrs.items()}
+    # Checksums belong to a file; those of the file that this was read from no longer hold.
+    plain.attrs = {
+        key: _attribute(value) for key, value in dataset.attrs.items() if key != ATTRIBUTE
+    }
     return plain
 
 

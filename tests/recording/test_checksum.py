@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reprcompare.errors import InvalidRecordingError
+from reprcompare.recording import build_recording, open_recording, save_recording
 from reprcompare.recording.checksum import add_checksums, check_checksums, verify_checksums
 
 
@@ -59,6 +60,15 @@ def test_a_variable_that_was_added_or_removed_is_found(path):
         file.renameVariable("scalar", "other")
     found = verify_checksums(path)
     assert (found["late"], found["scalar"], found["number"]) == (False, False, True)
+
+
+def test_a_part_of_a_recording_is_saved_with_checksums_of_its_own(tmp_path):
+    whole = build_recording(np.eye(3), stimulus_id=list("abc"), region="IT", subject="m")
+    save_recording(whole, tmp_path / "whole.nc")
+    with open_recording(tmp_path / "whole.nc") as recording:
+        save_recording(recording.isel(neuroid=[0, 2]), tmp_path / "part.nc")
+    assert set(verify_checksums(tmp_path / "part.nc")) >= {"activity", "neuroid_id"}
+    assert all(verify_checksums(tmp_path / "part.nc").values())
 
 
 def test_a_file_without_checksums_has_nothing_to_verify(path):
