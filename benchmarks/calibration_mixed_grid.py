@@ -31,7 +31,6 @@ from reprcompare.statistics.mixed import summarise
 
 FORMULA = "outcome ~ exposure + (1|subject) + (1|feature)"
 N_NETWORKS = 10
-FEATURES = (8, 16)
 SPREADS = (0.0, 0.2, 1.0)
 EFFECT = {"between": 1.0, "within": 0.5}
 
@@ -110,13 +109,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--simulations", type=int, default=200)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--features", type=int, nargs="+", default=[8, 16, 2])
     chosen = parser.parse_args()
-    rows = []
     designs = [
-        *product(FEATURES, SPREADS, (False, True), ("between", "within")),
-        *product((2,), SPREADS, (False, True), ("within",)),  # one easy and one hard feature
+        design
+        for design in product(chosen.features, SPREADS, (False, True), ("between", "within"))
+        if design[0] > 2 or design[-1] == "within"  # two features are too few to be units
     ]
+    # Cells that the file has are kept, so that an interrupted run goes on.
+    rows = pd.read_csv(chosen.out).to_dict("records") if chosen.out and chosen.out.exists() else []
+    done = {(row["features"], row["feature_sd"], row["outcome"], row["exposure"]) for row in rows}
     for design in designs:
+        n_features, spread, compositional, exposure = design
+        outcome = "compositional" if compositional else "additive"
+        if (n_features, spread, outcome, exposure) in done:
+            continue
         rows.append(cell(chosen.simulations, *design))
         if chosen.out:
             pd.DataFrame(rows).to_csv(chosen.out, index=False)

@@ -10,17 +10,23 @@ from reprcompare.statistics.diagnostics import (
     r_squared,
     residual_checks,
 )
+from reprcompare.statistics.equivalence import Equivalence, equivalence_test
 from reprcompare.statistics.mixed import MixedModel, mixed_model
 from reprcompare.statistics.pairs import label_permutation, pair_model, pair_table
+from reprcompare.statistics.power import power_by_simulation
+from reprcompare.statistics.resampling import bootstrap, permutation_test
 from reprcompare.statistics.shares import NetworkContrast, per_network_contrast
 
 __all__ = [
+    "Equivalence",
     "MixedModel",
     "NetworkContrast",
     "ShareModel",
     "benjamini_hochberg",
+    "bootstrap",
     "contrast",
     "correct",
+    "equivalence_test",
     "holm",
     "influence",
     "intraclass_correlation",
@@ -33,6 +39,8 @@ __all__ = [
     "pair_table",
     "pairwise",
     "per_network_contrast",
+    "permutation_test",
+    "power_by_simulation",
     "predict",
     "r_squared",
     "residual_checks",
