@@ -3,6 +3,17 @@
 from reprcompare.comparison.compare import compare
 from reprcompare.comparison.controls import CONTROLS, with_controls
 from reprcompare.comparison.figures import plot_scores
+from reprcompare.comparison.rdm_figures import arrange, plot_arrangement, plot_layers, plot_rdm
 from reprcompare.comparison.result import Comparison
 
-__all__ = ["CONTROLS", "Comparison", "compare", "plot_scores", "with_controls"]
+__all__ = [
+    "CONTROLS",
+    "Comparison",
+    "arrange",
+    "compare",
+    "plot_arrangement",
+    "plot_layers",
+    "plot_rdm",
+    "plot_scores",
+    "with_controls",
+]

@@ -236,8 +236,8 @@ def _columns(interval: Interval) -> dict[str, float]:
 
 
 def _t_test(one: Scored, unrelated: float) -> float:
-    """Test the mean score over new subjects, with the stimuli fixed."""
-    values = one.scores.mean(axis=0) - unrelated
+    """Test the mean score over new subjects, with the stimuli fixed, by Fisher's z."""
+    values = np.arctanh(one.scores.mean(axis=0)) - np.arctanh(unrelated)
     return float(stats.ttest_1samp(values, 0, alternative="greater").pvalue)
 
 

@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 
 from reprcompare.geometry import COMPARATORS
 
-POINT = "#0072B2"
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+"""Colours that the colour-blind can tell apart (Okabe & Ito 2008)."""
+POINT = PALETTE[0]
 SUBJECT = "#999999"
 CEILING = "#DDDDDD"
 ALPHA = 0.05

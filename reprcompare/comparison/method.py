@@ -65,8 +65,8 @@ def _generalised(region: str, n_subjects: int, resample: str) -> str:
 
 def _tested(comparator: Comparator, n_draws: int, resample: str) -> str:
     zero = (
-        "p_zero is a one-sided t test over subjects of the null hypothesis that the mean score is "
-        "that of unrelated RDMs"
+        "p_zero is a one-sided t test over subjects, of Fisher z, of the null hypothesis that the "
+        "mean score is that of unrelated RDMs"
         if resample == "subjects"
         else f"p_zero tests the null hypothesis that a model is unrelated to the brain, one-sided, "
         f"by {n_draws} permutations of its stimulus labels"

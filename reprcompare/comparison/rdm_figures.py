@@ -1,0 +1,226 @@
+"""Figures of RDMs: the matrix, its arrangement in two dimensions, scores over layers."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from rsatoolbox.rdm import RDMs
+from scipy.linalg import eigh
+from scipy.spatial.distance import squareform
+
+from reprcompare.comparison.figures import CEILING, PALETTE
+from reprcompare.errors import InvalidInputError, LabelMismatchError, listing
+from reprcompare.geometry import COMPARATORS, stimulus_ids
+
+MOST_NAMES = 40
+"""More names than this beside a matrix cannot be read."""
+
+
+def plot_rdm(rdms: RDMs, order: pd.Series | Sequence[str] | None = None) -> Figure:
+    """Draw RDMs as matrices, with their stimuli in a chosen order.
+
+    Parameters
+    ----------
+    rdms
+        One panel each.
+    order
+        Stimulus ids in the order that is wanted; or labels indexed by stimulus id (a column of a
+        label table), by which stimuli are grouped, with lines and names between groups. By default
+        the order of the RDMs.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    LabelMismatchError
+        If the order does not name every stimulus once.
+    """
+    ids = stimulus_ids(rdms)
+    places, groups = _ordered(ids, order)
+    matrices = rdms.get_matrices()[:, places][:, :, places]
+    figure, axes = plt.subplots(
+        1, len(matrices), figsize=(4.4 * len(matrices), 4), squeeze=False, layout="constrained"
+    )
+    for k, (axis, matrix) in enumerate(zip(axes[0], matrices, strict=True)):
+        image = axis.imshow(matrix, cmap="viridis", interpolation="nearest")
+        axis.set_title(_title(rdms, k))
+        figure.colorbar(image, ax=axis, shrink=0.8, label=str(rdms.dissimilarity_measure or ""))
+        _label_axis(axis, ids[places], groups)
+    return figure
+
+
+def _ordered(
+    ids: np.ndarray, order: pd.Series | Sequence[str] | None
+) -> tuple[np.ndarray, pd.Series | None]:
+    """Places of the stimuli, and the group of each when they are grouped by labels."""
+    if order is None:
+        return np.arange(len(ids)), None
+    names = order.index if isinstance(order, pd.Series) else order
+    wanted = pd.Index([str(name) for name in names])
+    missing = [name for name in ids if name not in wanted]
+    if missing or not wanted.is_unique:
+        raise LabelMismatchError(
+            f"the order must name every stimulus once; missing: {listing(missing) or 'none'}, "
+            f"repeated: {listing(wanted[wanted.duplicated()]) or 'none'}."
+        )
+    if not isinstance(order, pd.Series):
+        return pd.Index(ids).get_indexer([name for name in wanted if name in set(ids)]), None
+    groups = pd.Series(order.to_numpy(), index=wanted).loc[list(ids)].astype(str)
+    places = np.argsort(groups.to_numpy(), kind="stable")
+    return places, groups.iloc[places]
+
+
+def _title(rdms: RDMs, k: int) -> str:
+    parts = [
+        str(rdms.rdm_descriptors[n][k]) for n in ("region", "subject") if n in rdms.rdm_descriptors
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _label_axis(axis: Axes, ids: np.ndarray, groups: pd.Series | None) -> None:
+    axis.set_yticks([])
+    if groups is not None:
+        values = groups.to_numpy()
+        edges = np.flatnonzero(values[1:] != values[:-1]) + 0.5
+        for edge in edges:
+            axis.axhline(edge, color="white", lw=0.8)
+            axis.axvline(edge, color="white", lw=0.8)
+        bounds = np.concatenate([[-0.5], edges, [len(values) - 0.5]])
+        middles = (bounds[1:] + bounds[:-1]) / 2
+        names = [values[int(np.ceil(start))] for start in bounds[:-1]]
+        axis.set_xticks(middles, names, rotation=60, ha="right", fontsize="small")
+    elif len(ids) <= MOST_NAMES:
+        axis.set_xticks(np.arange(len(ids)), ids, rotation=90, fontsize="x-small")
+    else:
+        axis.set_xticks([])
+        axis.set_xlabel(f"{len(ids)} stimuli")
+
+
+def arrange(rdm: np.ndarray) -> tuple[np.ndarray, float]:
+    """Arrange stimuli in the plane by classical multidimensional scaling.
+
+    Parameters
+    ----------
+    rdm : array, shape (n_pairs,)
+        Taken as squared distances, which correlation and squared Euclidean dissimilarities are.
+
+    Returns
+    -------
+    positions : array, shape (n_stimuli, 2)
+    share : float
+        Part of the total variance (of positive dimensions) that the plane shows.
+
+    References
+    ----------
+    Torgerson (1952), Psychometrika 17.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0, 0], [3, 0], [0, 4]])
+    >>> positions, share = arrange(np.array([9.0, 16, 25]))
+    >>> float(np.linalg.norm(positions[1] - positions[2]).round(6)), round(share, 6)
+    (5.0, 1.0)
+    """
+    squared = squareform(rdm)
+    centred = squared - squared.mean(axis=0)
+    kernel = -(centred - centred.mean(axis=1, keepdims=True)) / 2
+    values, vectors = eigh(kernel)
+    positive = np.maximum(values[::-1], 0)
+    positions = vectors[:, ::-1][:, :2] * np.sqrt(positive[:2])
+    return positions, float(positive[:2].sum() / positive.sum())
+
+
+def plot_arrangement(
+    rdms: RDMs, images: np.ndarray | None = None, labels: pd.Series | None = None
+) -> Figure:
+    """Draw the stimuli of one RDM so that similar ones lie near each other.
+
+    Parameters
+    ----------
+    rdms
+        Holding one RDM.
+    images : array, shape (n_stimuli, height, width[, channels])
+        In the order of the RDM's stimuli; points are drawn without.
+    labels
+        Indexed by stimulus id; colours points.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The axes have no unit but the distance, and are equal.
+    """
+    if rdms.n_rdm != 1:
+        raise InvalidInputError(
+            f"an arrangement shows one RDM, got {rdms.n_rdm}; select or average."
+        )
+    ids = stimulus_ids(rdms)
+    positions, share = arrange(rdms.dissimilarities[0])
+    figure, axis = plt.subplots(figsize=(6, 6), layout="constrained")
+    if images is not None:
+        if len(images) != len(ids):
+            raise LabelMismatchError(f"got {len(images)} images for {len(ids)} stimuli.")
+        for image, place in zip(images, positions, strict=True):
+            zoom = 28 / max(image.shape[:2])
+            axis.add_artist(AnnotationBbox(OffsetImage(image, zoom=zoom), place, frameon=False))
+        axis.scatter(positions[:, 0], positions[:, 1], s=0)
+    else:
+        groups = pd.Series("", index=ids) if labels is None else labels.loc[list(ids)].astype(str)
+        for colour, (name, members) in zip(
+            PALETTE * len(ids), groups.groupby(groups, sort=True), strict=False
+        ):
+            here = np.isin(ids, members.index)
+            x, y = positions[here].T
+            axis.scatter(x, y, s=24, color=colour, label=str(name) or None)
+        if labels is not None:
+            axis.legend(frameon=False, title=labels.name)
+    axis.set_aspect("equal")
+    axis.set(xticks=[], yticks=[], title=_title(rdms, 0))
+    axis.set_xlabel(f"multidimensional scaling, {share:.0%} of the variance")
+    return figure
+
+
+def plot_layers(table: pd.DataFrame, ceiling: pd.DataFrame) -> Figure:
+    """Draw scores over the regions of every model, in their order, as lines with intervals.
+
+    Parameters
+    ----------
+    table, ceiling
+        Of a `Comparison`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a brain region, one colour a model.
+    """
+    regions = list(dict.fromkeys(table["brain_region"]))
+    models = list(dict.fromkeys(table["model"]))
+    figure, axes = plt.subplots(
+        1, len(regions), figsize=(5.5 * len(regions), 4), squeeze=False, sharey=True,
+        layout="constrained",
+    )  # fmt: skip
+    for axis, region in zip(axes[0], regions, strict=True):
+        bounds = ceiling[ceiling["brain_region"] == region].iloc[0]
+        if np.isfinite(bounds["lower"]):
+            axis.axhspan(bounds["lower"], bounds["upper"], color=CEILING, lw=0, zorder=0)
+        for colour, model in zip(PALETTE * len(models), models, strict=False):
+            rows = table[(table["brain_region"] == region) & (table["model"] == model)]
+            places = np.arange(len(rows))
+            axis.fill_between(
+                places, rows["ci_low"], rows["ci_high"], color=colour, alpha=0.2, lw=0
+            )
+            axis.plot(places, rows["score"], "o-", color=colour, ms=4, label=model)
+            if model == models[0]:
+                names = rows["model_region"].astype(str)
+                axis.set_xticks(places, names, rotation=60, ha="right", fontsize="small")
+        axis.axhline(float(table["unrelated"].mean()), color="black", lw=0.8, ls="--")
+        axis.set_title(region)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].set_ylabel(COMPARATORS[str(table["comparator"].iloc[0])].label)
+    axes[0, -1].legend(frameon=False, fontsize="small")
+    return figure

@@ -1,0 +1,82 @@
+"""Figures show what they were given, in the order that was asked for."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from rsatoolbox.rdm import RDMs
+from scipy.spatial.distance import pdist
+
+from reprcompare.comparison import arrange, plot_arrangement, plot_layers, plot_rdm
+from reprcompare.errors import InvalidInputError, LabelMismatchError
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def rdms():
+    return RDMs(
+        np.arange(6.0)[None],
+        rdm_descriptors={"subject": ["p1"], "region": ["IT"]},
+        pattern_descriptors={"stimulus_id": list("abcd")},
+    )
+
+
+def test_a_matrix_is_drawn_in_the_order_that_is_asked_for(rdms):
+    figure = plot_rdm(rdms, order=list("dcba"))
+    shown = figure.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(shown, rdms.get_matrices()[0][::-1, ::-1])
+    assert figure.axes[0].get_title() == "IT, p1"
+
+
+def test_stimuli_are_grouped_by_labels_of_their_name(rdms):
+    labels = pd.Series({"d": "animal", "b": "animal", "a": "tool", "c": "tool"})
+    figure = plot_rdm(rdms, order=labels)
+    assert [x.get_text() for x in figure.axes[0].get_xticklabels()] == ["animal", "tool"]
+    shown = figure.axes[0].images[0].get_array()
+    assert shown[0, 1] == rdms.get_matrices()[0][1, 3]
+
+
+def test_an_order_that_leaves_stimuli_out_is_refused(rdms):
+    with pytest.raises(LabelMismatchError, match="missing: d"):
+        plot_rdm(rdms, order=list("abc"))
+
+
+def test_points_of_a_plane_are_arranged_at_their_distances():
+    points = np.random.default_rng(0).normal(size=(9, 2))
+    positions, share = arrange(pdist(points, "sqeuclidean"))
+    np.testing.assert_allclose(pdist(positions), pdist(points))
+    assert share == pytest.approx(1)
+
+
+def test_images_stand_at_their_stimuli(rdms):
+    figure = plot_arrangement(rdms, images=np.zeros((4, 5, 5, 3)))
+    assert len(figure.axes[0].artists) == 4
+    with pytest.raises(LabelMismatchError, match="3 images for 4"):
+        plot_arrangement(rdms, images=np.zeros((3, 5, 5)))
+    with pytest.raises(InvalidInputError, match="one RDM"):
+        plot_arrangement(RDMs(np.ones((2, 6)), pattern_descriptors={"stimulus_id": list("abcd")}))
+
+
+def test_scores_over_layers_are_a_line_for_every_model():
+    table = pd.DataFrame(
+        {
+            "model": ["a", "a", "b", "b"],
+            "model_region": ["1", "2", "1", "2"],
+            "brain_region": "IT",
+            "score": [0.1, 0.2, 0.3, 0.4],
+            "ci_low": 0.0,
+            "ci_high": 0.5,
+            "unrelated": 0.0,
+            "comparator": "rho-a",
+        }
+    )
+    ceiling = pd.DataFrame({"brain_region": ["IT"], "lower": [0.5], "upper": [0.6]})
+    axis = plot_layers(table, ceiling).axes[0]
+    lines = {line.get_label(): list(line.get_ydata()) for line in axis.get_lines()}
+    assert lines["a"] == [0.1, 0.2]
+    assert lines["b"] == [0.3, 0.4]
