@@ -127,6 +127,8 @@ def open_recording(path: str | os.PathLike[str]) -> xr.Dataset:
     except InvalidRecordingError:
         dataset.close()
         raise
+    # Checksums belong to the file: what is computed from this data set has others.
+    dataset.attrs.pop(ATTRIBUTE, None)
     return dataset
 
 
@@ -147,7 +149,6 @@ def to_storable(dataset: xr.Dataset) -> xr.Dataset:
     if activity.dtype != np.float32:
         attrs = {"original_dtype": str(activity.dtype)} | activity.attrs
         plain["activity"] = activity.astype(np.float32).assign_attrs(attrs)
-    # Checksums belong to a file; those of the file that this was read from no longer hold.
     plain.attrs = {
         key: _attribute(value) for key, value in dataset.attrs.items() if key != ATTRIBUTE
     }
