@@ -3,6 +3,7 @@
 Neither is touched by HDF5 while a session runs, so neither can be lost to a killed process.
 """
 
+import functools
 import mmap
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -169,6 +170,7 @@ class HeldBatches:
         self._path.unlink(missing_ok=True)
 
 
+@functools.cache
 def boot_id() -> str:
     """Name the running of the machine: memory that a file backs is whole only as long as it lasts.
 

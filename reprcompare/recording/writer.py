@@ -285,7 +285,7 @@ class RecordingWriter:
             self._discard()
             return
         plan = entries[0]
-        if plan.get("session") != self.session:
+        if not same_session(plan.get("session") or {}, self.session):
             if not overwrite:
                 raise RecordingExistsError(
                     f"{self.path} is being recorded by an unfinished session that "
@@ -337,6 +337,17 @@ class RecordingWriter:
         for suffix in ("partial", "partial.copy", "batches"):
             with suppress(FileNotFoundError):
                 self._beside(suffix).unlink()
+
+
+def same_session(earlier: Mapping[str, object], later: Mapping[str, object]) -> bool:
+    """Tell whether two sessions are the same; what one of them does not state counts as None.
+
+    Examples
+    --------
+    >>> same_session({"seed": 0}, {"seed": 0, "keep_bits": None})
+    True
+    """
+    return all(earlier.get(name) == later.get(name) for name in {*earlier, *later})
 
 
 def differences(earlier: Mapping[str, object], later: Mapping[str, object]) -> str:

@@ -16,6 +16,8 @@ import pandas as pd
 import torch
 from torch import nn
 
+from reprcompare.sessions.stimuli import Source
+
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 LIBRARIES = ("torch", "numpy", "xarray", "netCDF4", "torchvision", "timm", "transformers")
 
@@ -64,6 +66,18 @@ def describe_table(table: pd.DataFrame | None) -> str:
         return ""
     text = table.to_csv() + str(list(map(str, table.dtypes)))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe_labels(source: Source) -> str:
+    """Return a checksum of the labels that stimuli carry, '' for none."""
+    digest = hashlib.sha256(describe_table(source.table).encode())
+    for name, variable in sorted(source.labels.variables.items(), key=lambda item: str(item[0])):
+        values = variable.values
+        content = (
+            values.tobytes() if values.dtype.kind in "biuf" else repr(values.tolist()).encode()
+        )
+        digest.update(f"{name} {variable.dims} {values.dtype.kind} ".encode() + content)
+    return digest.hexdigest() if source.labels.variables or source.table is not None else ""
 
 
 @functools.cache

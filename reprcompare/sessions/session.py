@@ -15,7 +15,7 @@ from tqdm import tqdm
 from reprcompare.errors import InvalidInputError, RecordingExistsError
 from reprcompare.recording import open_recording
 from reprcompare.recording.provenance import read_session
-from reprcompare.recording.writer import RecordingWriter, differences
+from reprcompare.recording.writer import RecordingWriter, differences, same_session
 from reprcompare.sessions import identity
 from reprcompare.sessions.capture import Capture, TimeAxis
 from reprcompare.sessions.images import Preprocess
@@ -167,7 +167,7 @@ def record(
             "layers": [[layer.module, layer.call, layer.part] for layer in chosen],
             "stimuli": source.fingerprint,
             "n_stimuli": source.total,
-            "labels": identity.describe_table(labels),
+            "labels": identity.describe_labels(source),
             "extraneous": identity.describe_table(extraneous),
             "preprocess": identity.describe_function(preprocess),
             "training_steps": states.steps,
@@ -211,7 +211,7 @@ def _is_finished(target: Path, session: Mapping[str, object]) -> bool:
             raise InvalidInputError(f"the folder {target.parent} does not exist; create it first.")
         return False
     earlier = read_session(target)
-    if earlier == session:
+    if earlier and same_session(earlier, session):
         return True
     why = (
         f"was recorded by a session that {differences(earlier, session)}"

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from reprcompare.errors import InvalidInputError, RecordingExistsError, UnknownLayerError
-from reprcompare.recording import label_table, open_recording, validate_recording
+from reprcompare.recording import label_table, open_recording, stimulus_set, validate_recording
 from reprcompare.sessions import record
 
 
@@ -116,6 +116,18 @@ def test_the_same_session_is_returned_and_another_is_refused(tmp_path, stimuli):
     assert path.stat().st_mtime_ns == before
     record(convolutional(1), stimuli, layers="0", path=path, stimulus_ids=IDS, overwrite=True)
     assert path.stat().st_mtime_ns > before
+
+
+def test_other_labels_of_the_same_stimuli_are_another_session(tmp_path, stimuli):
+    network, path = convolutional(), tmp_path / "a.nc"
+    tables = [
+        pd.DataFrame({"kind": list(kinds)}, index=IDS) for kinds in ("xyxyxyxyxy", "xxxxxyyyyy")
+    ]
+    sets = [stimulus_set(stimuli.numpy(), stimulus_ids=IDS, labels=table) for table in tables]
+    record(network, sets[0], layers="0", path=path)
+    record(network, sets[0], layers="0", path=path)
+    with pytest.raises(RecordingExistsError, match="differs in labels"):
+        record(network, sets[1], layers="0", path=path)
 
 
 def test_a_file_of_something_else_is_not_touched(tmp_path, stimuli):
