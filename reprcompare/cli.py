@@ -76,6 +76,9 @@ def run(
 @click.option("--seed", default=0, show_default=True)
 @click.option("--device", help="Where to run, such as cuda:0.")
 @click.option("--compression", default=0, show_default=True, type=click.IntRange(0, 9))
+@click.option("--reduce", help="Make responses smaller first: mean, max, sparse, subset:N, ...")
+@click.option("--shard", help="NUMBER/OF: record only this part of the stimuli, from 0/OF.")
+@click.option("--outputs", is_flag=True, help="Store what the network answers, too.")
 @click.option("--overwrite", is_flag=True, help="Replace the file at --out.")
 @click.option("--allow-import", is_flag=True, help="Import NETWORK where it is module:attribute.")
 def record(
@@ -90,6 +93,9 @@ def record(
     seed: int,
     device: str | None,
     compression: int,
+    reduce: str | None,
+    shard: str | None,
+    outputs: bool,
     overwrite: bool,
     allow_import: bool,
 ) -> None:
@@ -114,6 +120,9 @@ def record(
         preprocess=preprocess,
         device=device,
         compression=compression,
+        reduce=reduce,
+        shard=_pair(shard, "/", int, "NUMBER/OF") if shard else None,
+        outputs="logits" if outputs else None,
         overwrite=overwrite,
     )
     sizes = dict(recording.sizes)
@@ -250,7 +259,9 @@ def import_(source: str, path: Path, window: str | None, overwrite: bool) -> Non
     """Turn SOURCE, a file of another format or a catalogue name, into a recording."""
     import xarray as xr
 
-    options: dict[str, Any] = {} if window is None else {"window": _window(window)}
+    options: dict[str, Any] = {}
+    if window is not None:
+        options["window"] = _pair(window, ":", float, "START:END in ms")
     brain = rc.load_brain(source, **options)
     if not isinstance(brain, xr.Dataset):
         raise UnknownNameError(
@@ -265,8 +276,48 @@ def import_(source: str, path: Path, window: str | None, overwrite: bool) -> Non
 @click.argument("recording")
 def validate(recording: str) -> None:
     """Check that RECORDING follows the format and is undamaged."""
+    from reprcompare.recording import check_checksums
+
     rc.validate_recording(rc.open_recording(recording), recording)
-    click.echo(f"{recording} is a valid recording.")
+    check_checksums(recording)
+    click.echo(f"{recording} is a valid recording, and is as it was written.")
+
+
+@commands.command()
+@click.argument("recording")
+@as_json
+def show(recording: str, as_json: bool) -> None:
+    """Show what RECORDING is: subjects, stimuli, regions, features, where it came from."""
+    from reprcompare.recording import describe, describe_text
+
+    click.echo(json.dumps(describe(recording)) if as_json else describe_text(recording))
+
+
+@commands.command()
+@click.argument("first")
+@click.argument("second")
+@as_json
+def why(first: str, second: str, as_json: bool) -> None:
+    """Say why the recordings FIRST and SECOND differ, the most telling difference first."""
+    from reprcompare.recording import why as why_
+
+    differences = why_(first, second)
+    if as_json:
+        click.echo(json.dumps([vars(item) for item in differences]))
+        return
+    for item in differences:
+        click.echo(str(item))
+    if not differences:
+        click.echo("They do not differ.")
+
+
+@commands.command()
+@click.argument("path", type=FILE)
+def join(path: Path) -> None:
+    """Join the shards of the recording PATH, once all of them are there."""
+    from reprcompare.sessions import join_shards
+
+    click.echo(f"{path}: {join_shards(path).sizes['presentation']} presentations")
 
 
 def _labels(path: Path | None) -> Any:
@@ -285,12 +336,12 @@ def _csv(path: Path) -> Any:
         raise ReprcompareError(f"{path} could not be read as a CSV table: {error}.") from error
 
 
-def _window(text: str) -> tuple[float, float]:
+def _pair(text: str, separator: str, of: Callable[[str], Any], expected: str) -> tuple[Any, Any]:
     try:
-        start, end = (float(part) for part in text.split(":"))
+        first, second = (of(part) for part in text.split(separator))
     except ValueError as error:
-        raise click.BadParameter(f"expected START:END in ms, got {text!r}.") from error
-    return start, end
+        raise click.BadParameter(f"expected {expected}, got {text!r}.") from error
+    return first, second
 
 
 def _show(table: Any, as_json: bool) -> None:

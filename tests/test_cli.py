@@ -1,5 +1,6 @@
 import json
 
+import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,6 +90,24 @@ def test_a_valid_file_is_confirmed_and_a_damaged_one_refused(call, file, tmp_pat
     assert status == 1
     assert err.count("\n") == 1
     assert "cut off or damaged" in err
+
+
+def test_a_changed_value_is_found_by_its_checksum(call, file):
+    with netCDF4.Dataset(file, "a") as opened:
+        opened["activity"][0, 0] += 1
+    status, _, err = call("validate", file)
+    assert status == 1
+    assert "activity differ from the checksums" in err
+
+
+def test_a_recording_is_shown_and_two_are_told_apart(call, file, recording, tmp_path):
+    other = save_recording(recording.isel(presentation=slice(0, 5)), tmp_path / "other.nc")
+    status, out, _ = call("show", file)
+    assert status == 0
+    assert "V4" in out
+    assert json.loads(call("show", file, "--json")[1])["regions"] == {"V4": 4, "IT": 4}
+    assert call("why", file, file)[1] == "They do not differ.\n"
+    assert "s5" in call("why", file, other)[1]
 
 
 def test_the_catalogue_is_listed(call):

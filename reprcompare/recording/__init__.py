@@ -1,6 +1,8 @@
 """What a recording is: its schema, validation, storage, labels and joining."""
 
 from reprcompare.recording.build import build_recording
+from reprcompare.recording.checksum import check_checksums, verify_checksums
+from reprcompare.recording.explaining import Difference, describe, describe_text, why
 from reprcompare.recording.joining import common_stimuli, concat, labels_of, match_labels, select
 from reprcompare.recording.labels import encode_labels, label_table
 from reprcompare.recording.schema import FORMAT
@@ -14,11 +16,15 @@ from reprcompare.recording.validation import (
 
 __all__ = [
     "FORMAT",
+    "Difference",
     "build_recording",
+    "check_checksums",
     "check_stimulus_ids",
     "check_structure",
     "common_stimuli",
     "concat",
+    "describe",
+    "describe_text",
     "encode_labels",
     "label_table",
     "labels_of",
@@ -30,4 +36,6 @@ __all__ = [
     "stimulus_set",
     "to_storable",
     "validate_recording",
+    "verify_checksums",
+    "why",
 ]
