@@ -19,7 +19,7 @@ from reprcompare.comparison.inference import (
     score_interval,
     score_models,
 )
-from reprcompare.comparison.inputs import Source, join_inputs
+from reprcompare.comparison.inputs import Joined, Source, join_inputs
 from reprcompare.comparison.method import describe
 from reprcompare.comparison.result import Comparison
 from reprcompare.errors import InvalidInputError, NotIdentifiableError
@@ -27,6 +27,7 @@ from reprcompare.geometry import (
     RESAMPLED,
     Comparator,
     Subjects,
+    bootstrap_errors,
     ceiling_terms,
     find_comparator,
     noise_ceiling,
@@ -42,6 +43,7 @@ COLUMNS = (
     "brain_region",
     "score",
     *INTERVAL,
+    "se_bootstrap",
     "p_zero",
     "p_ceiling",
     "unrelated",
@@ -85,7 +87,8 @@ def compare(
         What the intervals and tests generalise to: new "subjects", new "stimuli", or "both". With
         one brain subject "both" can only mean stimuli; `method` says so.
     n_bootstrap
-        Random draws, here permutations of the stimulus labels behind `p_zero`.
+        Random draws: permutations of the stimulus labels behind `p_zero`, and resamples behind
+        `se_bootstrap`.
     seed
         Makes the random draws repeatable.
     metric
@@ -127,55 +130,90 @@ def compare(
         raise InvalidInputError(f"resample must be one of {RESAMPLED}, got {resample!r}.")
     chosen = find_comparator(comparator or DEFAULT)
     joined = join_inputs(models, brain, metric, nan, controls, seed)
-    rng = np.random.default_rng(seed)
-    parts = [(name, part) for name, regions in joined.models.items() for part in regions]
-    rows: list[dict[str, Any]] = []
-    pairs: list[dict[str, Any]] = []
-    ceilings, subjects = [], []
-    for region in joined.brain:
-        over = _possible(resample, region)
-        scored = _scores(parts, joined.fits, region, chosen, seed)
-        ceilings.append(
-            {"brain_region": region.region}
-            | vars(noise_ceiling(region.vectors, chosen, seed=seed))
-            | {"reliability": reliability(region.vectors, chosen)}
-        )
-        several = len(region.subjects) > 1
-        bound = ceiling_terms(region.vectors, chosen) if several else None
-        for (name, part), one in zip(parts, scored, strict=True):
-            labels = {
-                "model": name,
-                "model_region": part.region,
-                "brain_region": region.region,
-                "comparator": chosen.name,
-            }
-            row = labels | _row(one, len(joined.stimulus_ids), over, bound)
-            if name in joined.fits:
-                row |= _flexible_test(one, len(joined.stimulus_ids), over, chosen)
-            else:
-                test = unrelated_test(part.vectors, region.vectors, chosen, n_bootstrap, rng)
-                row |= {
-                    "unrelated": test.mean,
-                    "p_zero": test.p if over != "subjects" else _t_test(one, test.mean),
-                    "reliability": reliability(part.vectors, chosen),
-                }
-            row["disattenuated"] = disattenuated(
-                one.score, ceilings[-1]["reliability"], row["reliability"], chosen
-            )
-            rows.append(row)
-            subjects += [
-                labels | {"subject": subject, "score": float(score)}
-                for subject, score in zip(region.subjects, one.scores.mean(axis=0), strict=True)
-            ]
-        pairs += _pairs(parts, scored, len(joined.stimulus_ids), over, region.region)
+    regions = [
+        _compare_region(joined, region, chosen, resample, n_bootstrap, seed)
+        for region in joined.brain
+    ]
+    tables, ceilings, pairs, subjects = zip(*regions, strict=True)
     return Comparison(
-        pd.DataFrame(rows)[list(COLUMNS)],
-        _corrected(pairs),
+        pd.DataFrame([row for rows in tables for row in rows])[list(COLUMNS)],
+        _corrected([row for rows in pairs for row in rows]),
         pd.DataFrame(ceilings),
         describe(joined, chosen, resample, comparator is None, metric, nan, n_bootstrap),
         joined.dropped,
-        pd.DataFrame(subjects),
+        pd.DataFrame([row for rows in subjects for row in rows]),
     )
+
+
+Rows = list[dict[str, Any]]
+
+
+def _compare_region(
+    joined: Joined,
+    region: Subjects,
+    comparator: Comparator,
+    resample: str,
+    n_draws: int,
+    seed: int,
+) -> tuple[Rows, dict[str, Any], Rows, Rows]:
+    """Rows of the table, the ceiling, the pairs and the subjects for one region of the brain."""
+    over, n_stimuli = _possible(resample, region), len(joined.stimulus_ids)
+    rng = np.random.default_rng(seed)
+    parts = [(name, part) for name, regions in joined.models.items() for part in regions]
+    scored = _scores(parts, joined.fits, region, comparator, seed)
+    errors = _bootstrap_errors(parts, joined.fits, region, comparator, over, n_draws, rng)
+    brain_reliability = reliability(region.vectors, comparator)
+    ceiling = {
+        "brain_region": region.region,
+        **vars(noise_ceiling(region.vectors, comparator, seed=seed)),
+        "reliability": brain_reliability,
+    }
+    bound = ceiling_terms(region.vectors, comparator) if len(region.subjects) > 1 else None
+    rows: Rows = []
+    subjects: Rows = []
+    for (name, part), one, error in zip(parts, scored, errors, strict=True):
+        labels = {
+            "model": name,
+            "model_region": part.region,
+            "brain_region": region.region,
+            "comparator": comparator.name,
+        }
+        row = labels | {"se_bootstrap": error} | _row(one, n_stimuli, over, bound)
+        if name in joined.fits:
+            row |= _flexible_test(one, n_stimuli, over, comparator)
+        else:
+            test = unrelated_test(part.vectors, region.vectors, comparator, n_draws, rng)
+            row |= {
+                "unrelated": test.mean,
+                "p_zero": test.p if over != "subjects" else _t_test(one, test.mean),
+                "reliability": reliability(part.vectors, comparator),
+            }
+        row["disattenuated"] = disattenuated(
+            one.score, brain_reliability, row["reliability"], comparator
+        )
+        rows.append(row)
+        subjects += [
+            labels | {"subject": subject, "score": float(score)}
+            for subject, score in zip(region.subjects, one.scores.mean(axis=0), strict=True)
+        ]
+    return rows, ceiling, _pairs(parts, scored, n_stimuli, over, region.region), subjects
+
+
+def _bootstrap_errors(
+    parts: Sequence[tuple[str, Subjects]],
+    fits: Mapping[str, str],
+    region: Subjects,
+    comparator: Comparator,
+    over: str,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> list[float]:
+    """Bootstrap standard errors; NaN for flexible models and where there are no fast products."""
+    fixed = [part.vectors for name, part in parts if name not in fits]
+    if comparator.family == "matrix" or not fixed:
+        return [np.nan] * len(parts)
+    errors = iter(bootstrap_errors(fixed, region.vectors, comparator, over, n_draws, rng))
+    return [np.nan if name in fits else float(next(errors)) for name, _ in parts]
 
 
 def _possible(resample: str, region: Subjects) -> str:

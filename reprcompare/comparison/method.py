@@ -77,7 +77,9 @@ def _tested(comparator: Comparator, n_draws: int, resample: str) -> str:
     return (
         "Standard errors come from the influence of every subject and pair of stimuli on the "
         "score, where only terms that share neither are independent; intervals and differences "
-        f"(two-sided) use Student's t with Satterthwaite's degrees of freedom. {zero}; p_ceiling "
+        f"(two-sided) use Student's t with Satterthwaite's degrees of freedom. se_bootstrap is "
+        f"that of {n_draws} bootstrap resamples, corrected for both factors (Schuett et al. 2023); "
+        f"it is too large for models that are unrelated to the brain. {zero}; p_ceiling "
         "the null hypothesis that it reaches the lower noise ceiling, against lying below it. "
         "p_holm is corrected for all pairs of models of a brain region, other p values are not "
         "corrected."

@@ -16,8 +16,9 @@ class Comparison:
     ----------
     table : pandas.DataFrame
         One row for every model, model region and brain region: score, se, ci_low, ci_high, df,
-        p_zero, p_ceiling, unrelated (the value for unrelated RDMs), disattenuated, reliability (of
-        one network), n_stimuli, n_subjects, n_networks, comparator.
+        se_bootstrap (corrected for both factors, for comparison with other work), p_zero,
+        p_ceiling, unrelated (the value for unrelated RDMs), disattenuated, reliability (of one
+        network), n_stimuli, n_subjects, n_networks, comparator.
     pairs : pandas.DataFrame
         Differences between models of one brain region: difference, se, ci_low, ci_high, df, p, and
         p_holm, corrected for all pairs of that brain region.

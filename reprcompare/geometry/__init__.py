@@ -2,6 +2,7 @@
 
 from reprcompare.geometry.bootstrap import (
     Bootstrap,
+    bootstrap_errors,
     bootstrap_scores,
     draw_counts,
     two_factor_variance,
@@ -63,6 +64,7 @@ __all__ = [
     "Subjects",
     "Unrelated",
     "Variance",
+    "bootstrap_errors",
     "bootstrap_scores",
     "by_region",
     "ceiling_terms",

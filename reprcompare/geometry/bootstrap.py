@@ -1,11 +1,18 @@
 """Bootstrap over subjects and stimuli, all resamples in one product."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from reprcompare.geometry.comparators import Comparator
-from reprcompare.geometry.products import Products, resampled_products, weighted_ranks
+from reprcompare.geometry.dissimilarity import count_stimuli
+from reprcompare.geometry.products import (
+    Products,
+    resampled_products,
+    score_rdms,
+    weighted_ranks,
+)
 
 DRAWS_AT_ONCE = 500
 
@@ -83,6 +90,65 @@ def bootstrap_scores(
         lower.append(bounds[0])
         upper.append(bounds[1])
     return Bootstrap(np.concatenate(scores), np.concatenate(lower), np.concatenate(upper))
+
+
+def bootstrap_errors(
+    models: Sequence[np.ndarray],
+    brains: np.ndarray,
+    comparator: Comparator,
+    over: str,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Estimate standard errors by bootstrap, corrected for both factors.
+
+    Parameters
+    ----------
+    models : sequence of arrays, each of shape (n_networks, n_pairs)
+        Scores of networks of one class are averaged.
+    brains : array, shape (n_subjects, n_pairs)
+    comparator
+        Of any family but "matrix".
+    over
+        "both", "stimuli" or "subjects".
+    n_draws
+    rng
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_models,)
+
+    See Also
+    --------
+    two_factor_variance : the correction.
+    """
+    n_stimuli, n_subjects = count_stimuli(brains.shape[1]), len(brains)
+    stimuli = draw_counts(n_stimuli, n_draws, rng)
+    subjects = draw_counts(n_subjects, n_draws, rng) / n_subjects
+    stacked = np.concatenate(models)
+    first = np.cumsum([0, *(len(one) for one in models[:-1])])
+    sizes = np.array([len(one) for one in models])[:, None]
+
+    def by_class(scores: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(scores, first, axis=1) / sizes
+
+    observed = by_class(score_rdms(stacked, brains, comparator)[None])[0]
+    over_subjects = (subjects @ observed.T).var(axis=0, ddof=1)
+    if over == "subjects":
+        return np.sqrt(over_subjects * n_subjects / (n_subjects - 1))
+    both, alone = [], []
+    for start in range(0, n_draws, DRAWS_AT_ONCE):
+        piece = slice(start, start + DRAWS_AT_ONCE)
+        products = resampled_products(stacked, brains, stimuli[piece], comparator)
+        scores = by_class(products.scores())
+        both.append(np.einsum("bms,bs->bm", scores, subjects[piece]))
+        alone.append(scores.mean(axis=2))
+    over_both, over_stimuli = (np.concatenate(x).var(axis=0, ddof=1) for x in (both, alone))
+    if over == "stimuli":
+        return np.sqrt(over_stimuli * n_stimuli / (n_stimuli - 1))
+    return np.sqrt(
+        two_factor_variance(over_both, over_subjects, over_stimuli, n_subjects, n_stimuli)
+    )
 
 
 def _pooled_products(

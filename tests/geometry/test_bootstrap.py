@@ -9,6 +9,7 @@ from rsatoolbox.util.inference_util import _dual_bootstrap
 
 from reprcompare.geometry import (
     COMPARATORS,
+    bootstrap_errors,
     bootstrap_scores,
     draw_counts,
     two_factor_variance,
@@ -69,3 +70,31 @@ def test_counts_are_resamples():
     assert (counts.sum(axis=1) == 6).all()
     assert counts.mean() == pytest.approx(1)
     assert counts.var() == pytest.approx(5 / 6, abs=0.05)
+
+
+def test_errors_over_subjects_are_those_of_a_mean():
+    rng = np.random.default_rng(2)
+    models, brains = rng.random((2, 66)), rng.random((8, 66))
+    comparator = COMPARATORS["correlation"]
+    errors = bootstrap_errors([models[:1], models[1:]], brains, comparator, "subjects", 20_000, rng)
+    scores = np.corrcoef(models, brains)[:2, 2:]
+    np.testing.assert_allclose(errors, scores.std(axis=1, ddof=1) / np.sqrt(8), rtol=0.02)
+
+
+def test_errors_of_networks_of_a_class_are_those_of_their_mean_score():
+    rng = np.random.default_rng(3)
+    models, brains = rng.random((3, 66)), rng.random((4, 66)) + 0.5
+    comparator = COMPARATORS["cosine"]
+    together = bootstrap_errors([models], brains, comparator, "both", 50, np.random.default_rng(0))
+    draws = np.random.default_rng(0)
+    stimuli, subjects = draw_counts(12, 50, draws), draw_counts(4, 50, draws)
+    found = [
+        bootstrap_scores(models, brains, comparator, a, b).scores.mean(axis=1).var(ddof=1)
+        for a, b in (
+            (stimuli, subjects),
+            (np.ones_like(stimuli), subjects),
+            (stimuli, np.ones_like(subjects)),
+        )
+    ]
+    expected = two_factor_variance(*map(np.array, found), n_subjects=4, n_stimuli=12)
+    np.testing.assert_allclose(together**2, expected)

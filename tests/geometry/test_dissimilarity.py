@@ -157,6 +157,15 @@ def test_crossnobis_with_unequal_repetitions_equals_rsatoolbox_for_single_presen
     np.testing.assert_allclose(by_name(ours, names), expected.get_matrices()[0], atol=1e-10)
 
 
+def test_a_precision_for_every_fold_works_with_unequal_repetitions():
+    """rsatoolbox#491. With equal precisions it must be the estimate with one precision."""
+    recording, _ = presented(repeats=2, gaps=[(0, 1), (3, 2)])
+    root = np.random.default_rng(10).normal(size=(9, 30))
+    one = rdm(recording, "crossnobis", precision=root @ root.T)
+    every = rdm(recording, "crossnobis", precision=[root @ root.T] * 4)
+    np.testing.assert_allclose(every.dissimilarities, one.dissimilarities, atol=1e-9)
+
+
 def test_crossnobis_of_pure_noise_is_zero_on_average_and_is_not_clipped():
     rng = np.random.default_rng(7)
     values = []
