@@ -277,6 +277,9 @@ def _usable_rows(parts: ModelFormula, table: pd.DataFrame) -> tuple[pd.DataFrame
                 notes.append(f"levels of {name} that do not occur: {listing(unused)}")
         elif not pd.api.types.is_numeric_dtype(rows[name]):
             rows[name] = rows[name].astype(object)
+        elif isinstance(rows[name].dtype, pd.api.extensions.ExtensionDtype):
+            # Nullable, but complete by now.
+            rows[name] = rows[name].to_numpy(dtype=rows[name].dtype.type)
     return rows, notes
 
 

@@ -15,6 +15,7 @@ import statsmodels.api as sm
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import spsolve
 from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
 from reprcompare.errors import InvalidInputError, NotIdentifiableError
@@ -278,7 +279,7 @@ def _variance_components(terms: tuple[RandomTerm, ...], groups: NDArray[np.intp]
 
 
 def _fit_statsmodels_model(model: MixedLM, design: Design, reml: bool) -> Estimates:
-    """Run the optimisers in turn until one converges, and read the result."""
+    """Run several optimisers, because each stops short on some designs, and read the best."""
     p = design.X.shape[1]
     result = None
     with warnings.catch_warnings():
@@ -288,33 +289,57 @@ def _fit_statsmodels_model(model: MixedLM, design: Design, reml: bool) -> Estima
                 candidate = model.fit(reml=reml, method=method, maxiter=500)
             except (np.linalg.LinAlgError, ValueError):
                 continue
-            if result is None or candidate.llf > result.llf + 1e-8:
+            # With a variance below 1e-10 coefficients come out as exactly 0, with a
+            # likelihood that is not theirs (statsmodels#10239).
+            if np.any(np.asarray(candidate.fe_params) == 0.0):
+                continue
+            if result is None or candidate.llf > result.llf + 1e-6:
                 result = candidate
-            if candidate.converged:
-                break
         if result is None:
             raise NotIdentifiableError(
-                f"statsmodels could not fit {design.formula!r}; use engine='mixedlm'"
+                f"statsmodels could not fit {design.formula!r}, as happens when a variance is "
+                "estimated as 0 (statsmodels#10239); use engine='mixedlm'"
             )
-        single = model.k_re > 0
         covariances = (
             (np.asarray(result.cov_re, dtype=np.float64),)
-            if single
+            if model.k_re > 0
             else tuple(np.array([[value]]) for value in result.vcomp)
         )
-        modes = tuple(np.full((len(t.levels), len(t.names)), np.nan) for t in design.random)
-        if single:
-            stacked = [np.asarray(result.random_effects[g]) for g in model.group_labels]
-            modes = (np.array(stacked),)
+    residual = float(result.scale)
+    rest = design.y - design.X @ np.asarray(result.fe_params)
+    u = _predicted_effects(design.random, covariances, residual, rest)
     return Estimates(
         beta=np.asarray(result.fe_params),
         covariance=np.asarray(result.cov_params())[:p, :p],
         random=covariances,
-        residual=float(result.scale),
-        modes=modes,
+        residual=residual,
+        modes=_modes(u, design.random),
         deviance=-2.0 * float(result.llf),
         reml=reml,
         converged=bool(result.converged),
-        message=f"statsmodels, {result.method}",
+        message="none of statsmodels' optimisers converged"
+        if not result.converged
+        else "converged",
         df=lambda contrasts: np.full(len(contrasts), np.inf),
     )
+
+
+def _predicted_effects(
+    terms: tuple[RandomTerm, ...],
+    covariances: tuple[NDArray[np.float64], ...],
+    residual: float,
+    rest: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """BLUPs (G Z'Z + sigma^2 I)^-1 G Z' r, a form that a singular G does not stop.
+
+    statsmodels' own raises at the boundary, and leaves out variance components.
+    """
+    Z = sparse.hstack([term.Z for term in terms], format="csc")
+    G = sparse.block_diag(
+        [
+            sparse.kron(sparse.eye(len(term.levels)), covariance)
+            for term, covariance in zip(terms, covariances, strict=True)
+        ]
+    )
+    system = (G @ (Z.T @ Z) + residual * sparse.eye(Z.shape[1])).tocsc()
+    return np.asarray(spsolve(system, G @ (Z.T @ rest)))

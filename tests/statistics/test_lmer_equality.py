@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reprcompare.statistics import mixed_model
+from reprcompare.statistics import mixed_model, predict
 
 REFERENCE = Path(__file__).parent / "reference"
 SOUND = [
@@ -130,8 +130,18 @@ def test_statsmodels_and_mixedlm_agree(design):
     # statsmodels inverts the Hessian of all parameters, lme4 the block of the fixed effects.
     np.testing.assert_allclose(reference_engine.fixed.se, ours.fixed.se, rtol=1e-2)
     assert reference_engine.estimates.deviance == pytest.approx(ours.estimates.deviance, abs=1e-4)
+    np.testing.assert_allclose(predict(reference_engine), predict(ours), atol=2e-3)
     assert np.isinf(reference_engine.fixed.df).all()
     assert reference_engine.df_method == "normal"
+
+
+@pytest.mark.parametrize("design", SINGULAR)
+def test_statsmodels_reaches_the_boundary_too(design):
+    formula, data = formula_and_data(design)
+    found = mixed_model(formula, data, engine="statsmodels")
+    assert found.status != "sound"
+    expected = mixed_model(formula, data).estimates.deviance
+    assert found.estimates.deviance == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("design", SOUND + SINGULAR)

@@ -70,6 +70,12 @@ def test_columns_of_text_categories_and_booleans_are_coded_alike():
     )
 
 
+def test_nullable_columns_are_numbers_and_texts_like_any_other():
+    expected = mixed_model("y ~ x + rule + (1|subject)", trials()).fixed.estimate
+    found = mixed_model("y ~ x + rule + (1|subject)", trials().convert_dtypes()).fixed.estimate
+    assert found.to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-6)
+
+
 def test_rows_with_missing_values_are_left_out_and_counted():
     table = trials()
     table.loc[[3, 5], "x"] = np.nan
@@ -202,3 +208,19 @@ def test_binary_outcomes_and_observed_predictors_get_a_note():
     notes = mixed_model("correct ~ rule + learning_rank + (1|subject)", table).notes
     assert any("two values" in note for note in notes)
     assert any("learning_rank was observed" in note for note in notes)
+
+
+def test_statsmodels_never_gives_a_wrong_number_without_variance_between_groups():
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        table = pd.DataFrame({"subject": np.repeat(np.arange(10), 5), "x": np.tile(range(5), 10)})
+        table["y"] = 1 + 0.3 * table.x + rng.normal(size=50)
+        expected = mixed_model("y ~ x + (1|subject)", table)
+        try:
+            found = mixed_model("y ~ x + (1|subject)", table, engine="statsmodels")
+        except NotIdentifiableError as error:
+            assert "engine='mixedlm'" in str(error)
+            continue
+        assert found.fixed.estimate.tolist() == pytest.approx(
+            expected.fixed.estimate.tolist(), rel=1e-3
+        )
