@@ -193,10 +193,10 @@ def _shared(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
     ]
     kept = rest[0]
     for number, item in enumerate(rest[1:], start=2):
-        for name in set(kept.variables) & set(item.variables) - set(kept.dims):
-            if "by_subject" in kept[name].dims or kept[name].identical(item[name]):
-                continue
-            if not kept[name].equals(item[name]):
+        for name in [n for n in kept.variables if n in item.variables and n not in kept.dims]:
+            # Values alone: with its coordinates, everything differs as soon as one note does.
+            own, other = kept.variables[name], item.variables[name]
+            if "by_subject" not in own.dims and not own.equals(other):
                 if name in ("label", "scale", "levels"):
                     raise LabelMismatchError(
                         f"recording {number} has another {name!r} than the first; relabel one."
