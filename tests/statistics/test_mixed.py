@@ -1,5 +1,7 @@
 """What a user meets: formulas, verdicts, and a sentence for every degenerate input."""
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -212,15 +214,11 @@ def test_binary_outcomes_and_observed_predictors_get_a_note():
 
 def test_statsmodels_never_gives_a_wrong_number_without_variance_between_groups():
     rng = np.random.default_rng(0)
+    table = pd.DataFrame({"subject": np.repeat(np.arange(10), 5), "x": np.tile(range(5), 10)})
     for _ in range(6):
-        table = pd.DataFrame({"subject": np.repeat(np.arange(10), 5), "x": np.tile(range(5), 10)})
         table["y"] = 1 + 0.3 * table.x + rng.normal(size=50)
-        expected = mixed_model("y ~ x + (1|subject)", table)
-        try:
+        expected = mixed_model("y ~ x + (1|subject)", table).fixed.estimate
+        # A sentence is an honest answer too; a coefficient of exactly 0 is not.
+        with contextlib.suppress(NotIdentifiableError):
             found = mixed_model("y ~ x + (1|subject)", table, engine="statsmodels")
-        except NotIdentifiableError as error:
-            assert "engine='mixedlm'" in str(error)
-            continue
-        assert found.fixed.estimate.tolist() == pytest.approx(
-            expected.fixed.estimate.tolist(), rel=1e-3
-        )
+            assert found.fixed.estimate.tolist() == pytest.approx(expected.tolist(), rel=1e-3)
