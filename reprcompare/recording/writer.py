@@ -176,11 +176,15 @@ class RecordingWriter:
             row += entry["count"]
         return found
 
-    def append(self, rows: Mapping[str, np.ndarray], note: Mapping[str, object]) -> None:
+    def append(
+        self, first: int, rows: Mapping[str, np.ndarray], note: Mapping[str, object]
+    ) -> None:
         """Write the next rows of every variable to their place, then note that they are whole.
 
         Parameters
         ----------
+        first
+            Number of the first of these rows; rows come in order.
         rows
             Arrays of shape (n_rows, *shape of a row), float32, by variable name.
         note
@@ -192,6 +196,10 @@ class RecordingWriter:
             If the disk is full; what was written before is kept.
         """
         assert self._stage is not None
+        if first != self.rows_done:
+            raise RecordingFailedError(
+                f"row {first} cannot follow {self.rows_done} rows; call record again to go on."
+            )
         with _explained(self.path):
             for stream in self._streams:
                 raw = self._stage.put(stream, self.rows_done, rows[stream.name])

@@ -8,6 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,8 +67,9 @@ class Settings:
             raise InvalidInputError(f"subject must be a name, got {self.subject!r}.")
 
     def identity(self) -> dict[str, object]:
-        """Return what belongs to the identity of a session; the size of batches does not."""
-        return {name: value for name, value in vars(self).items() if name != "batch_size"}
+        """Return what the values depend on, which is what makes two sessions the same."""
+        beside = ("batch_size", "nonfinite")
+        return {name: value for name, value in vars(self).items() if name not in beside}
 
 
 def run_session(
@@ -88,9 +90,11 @@ def run_session(
     RecordingFailedError
         If the session had to stop; it can be resumed.
     """
-    run = _Run(network, source, states, capture, writer, settings, device, bar)
     try:
+        run = _Run(network, source, states, capture, writer, settings, device, bar)
         run.go()
+        states.restore()
+        run.finish(features)
     except KeyboardInterrupt:
         raise RecordingFailedError(
             f"interrupted after {writer.rows_done} stimuli; call record again with the same "
@@ -98,7 +102,6 @@ def run_session(
         ) from None
     finally:
         states.restore()
-    run.finish(features)
 
 
 class _Run:
@@ -123,8 +126,10 @@ class _Run:
         self.known: set[str] = set()
         if writer.plan is not None:
             self._plan(writer.plan["notes"]["regions"])
-            for content, note in writer.take_held():
-                self._store(content, note, writer.rows_done)
+            # A batch that was refused is run again: its cause may have been mended.
+            with suppress(RecordingFailedError):
+                for content, note in writer.take_held():
+                    self._store(content, note, writer.rows_done)
 
     def go(self) -> None:
         """Present what is missing, in the order of training steps and stimuli."""
@@ -310,6 +315,8 @@ class _Run:
 
     def _store(self, content: dict[str, np.ndarray], note: dict, row: int) -> None:
         """Check and write one batch, while the next one runs."""
+        if row != self.writer.rows_done:
+            return  # the batch before this one was refused, and its error is on its way
         activity = content["activity"]
         with np.errstate(all="ignore"):
             suspicious = not np.isfinite(activity.sum())
@@ -320,7 +327,7 @@ class _Run:
             note["nonfinite"] = count
         if self.settings.keep_bits is not None:
             content = {**content, "activity": round_bits(activity, self.settings.keep_bits)}
-        self.writer.append(content, note)
+        self.writer.append(row, content, note)
 
     def _nonfinite(self, activity: np.ndarray, count: int, note: dict, row: int) -> str:
         place = np.argwhere(~np.isfinite(activity))[0]

@@ -195,7 +195,7 @@ def _write(
             writer.begin(streams, sizes)
         for number, rows in enumerate(_rows(files, names, streams)):
             if number >= len(writer.notes):
-                writer.append(rows, {})
+                writer.append(writer.rows_done, rows, {})
         attrs = {
             name: first.getncattr(name)
             for name in first.ncattrs()

@@ -4,6 +4,7 @@ Every source becomes the same thing: ids, labels, and batches that can be read f
 """
 
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -220,8 +221,9 @@ def _from_items(
     def read(start: int, stop: int) -> Any:
         return _collate([_item(items, number, ids) for number in range(start, stop)])
 
-    # Items may be expensive to make, so the ids and the kind of data set have to do.
-    return Source(_slices(read, len(ids), preprocess), _fingerprint(ids, None, type(items)), ids)
+    # Items may be expensive to make, so the first and the last one have to do.
+    fingerprint = _fingerprint(ids, read, type(items), most=2)
+    return Source(_slices(read, len(ids), preprocess), fingerprint, ids)
 
 
 def _item(items: Any, number: int, ids: np.ndarray) -> Any:
@@ -257,12 +259,16 @@ def _from_loader(
         at = 0
         for content in loader:
             inputs, found = _split_ids(content)
-            batch = _batch(_without_target(inputs), preprocess, found)
-            if at >= start:
-                yield batch if ids is None else _batch_without_ids(batch)
+            batch = _batch(_without_target(inputs), preprocess, found if ids is None else None)
             at += batch.count
+            if at > start:
+                yield _last(batch, min(batch.count, at - start))
 
-    return Source(batches, _fingerprint(ids, None, type(loader.dataset)), ids)
+    def first(start: int, stop: int) -> Any:
+        return _without_target(_split_ids(loader.dataset[0])[0])
+
+    read = first if sized and hasattr(loader.dataset, "__getitem__") else None
+    return Source(batches, _fingerprint(ids, read, type(loader.dataset), most=1), ids)
 
 
 def _from_iterable(
@@ -293,7 +299,15 @@ def _from_iterable(
             yield _batch(_collate(held), preprocess, names)
 
     once = isinstance(items, Iterator)
-    return Source(batches, _fingerprint(None, None, type(items), given), repeatable=not once)
+    start = list(itertools.islice(items, 1))
+    if once:
+        items = itertools.chain(start, items)
+
+    def first(begin: int, end: int) -> Any:
+        return _named(start[0], 0, given)[1]
+
+    fingerprint = _fingerprint(None, first if start else None, type(items), given, most=1)
+    return Source(batches, fingerprint, repeatable=not once)
 
 
 def _from_folder(
@@ -351,8 +365,18 @@ def _batch(inputs: Any, preprocess: Preprocess | None, ids: list[str] | None) ->
     return Batch(single, len(single), ids)
 
 
-def _batch_without_ids(batch: Batch) -> Batch:
-    return Batch(batch.inputs, batch.count)
+def _last(batch: Batch, count: int) -> Batch:
+    """Return the last stimuli of a batch, whose first ones may have been recorded before."""
+    if count == batch.count:
+        return batch
+    inputs: Inputs
+    if isinstance(batch.inputs, dict):
+        inputs = {name: tensor[-count:] for name, tensor in batch.inputs.items()}
+    elif isinstance(batch.inputs, tuple):
+        inputs = tuple(tensor[-count:] for tensor in batch.inputs)
+    else:
+        inputs = batch.inputs[-count:]
+    return Batch(inputs, count, batch.ids and batch.ids[-count:])
 
 
 def _tensor(values: Any, images: bool) -> Tensor:
@@ -419,15 +443,17 @@ def _fingerprint(
     read: Callable[[int, int], Any] | None,
     kind: type | None = None,
     names: Sequence[str] | None = None,
+    most: int = SAMPLED,
 ) -> str:
+    """Return a checksum of the ids and of a few stimuli, evenly spaced from first to last."""
     digest = hashlib.sha256()
     for name in [*(ids if ids is not None else ()), *(names or ())]:
         digest.update(str(name).encode() + b"\0")
     if kind is not None:
         digest.update(f"{kind.__module__}.{kind.__qualname__}".encode())
-    if read is not None and ids is not None:
-        step = -(-len(ids) // SAMPLED)
-        for number in range(0, len(ids), step):
+    if read is not None:
+        total = 1 if ids is None else len(ids)
+        for number in np.unique(np.linspace(0, total - 1, most).astype(int)).tolist():
             for raw in raw_bytes(read(number, number + 1)):
                 digest.update(raw)
     return digest.hexdigest()

@@ -33,7 +33,7 @@ def append(writer, start):
         "activity": VALUES[start : start + BATCH],
         "output": VALUES[start : start + BATCH, None, :2].copy(),
     }
-    writer.append(rows, {"start": start})
+    writer.append(start, rows, {"start": start})
 
 
 def finish(writer, compression=0):
@@ -235,15 +235,15 @@ def test_a_disk_that_fills_up_keeps_what_was_written(small_disk):
     stream = [Stream("activity", ("presentation",), ("neuroid",), (width,))]
     with RecordingWriter(path, SESSION) as writer:
         writer.begin(stream, {})  # a number of rows that is not known cannot be reserved
-        writer.append({"activity": rows[0]}, {})
+        writer.append(0, {"activity": rows[0]}, {})
         (small_disk / "ballast").write_bytes(bytes(180_000))
         with pytest.raises(RecordingFailedError, match="No space left"):
-            writer.append({"activity": rows[1]}, {})
+            writer.append(1, {"activity": rows[1]}, {})
     (small_disk / "ballast").unlink()
     with RecordingWriter(path, SESSION) as writer:
         assert writer.rows_done == 1
-        writer.append({"activity": rows[1]}, {})
-        writer.append({"activity": rows[2]}, {})
+        writer.append(1, {"activity": rows[1]}, {})
+        writer.append(2, {"activity": rows[2]}, {})
         writer.finish([], ATTRS, {}, sizes={"presentation": 3})
     with netCDF4.Dataset(path) as file:
         np.testing.assert_array_equal(file["activity"][:], rows[:, 0])

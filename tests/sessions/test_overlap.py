@@ -29,11 +29,11 @@ def test_a_batch_is_written_while_the_next_one_runs(tmp_path, monkeypatch):
 
     append = RecordingWriter.append
 
-    def waiting(self, rows, note):
+    def waiting(self, first, rows, note):
         if self.rows_done == 0:
             writing.set()
             met.append(running.wait(timeout=10))
-        append(self, rows, note)
+        append(self, first, rows, note)
 
     monkeypatch.setattr(RecordingWriter, "append", waiting)
     record(

@@ -197,9 +197,17 @@ def test_nan_is_reported_with_stimulus_and_layer(tmp_path):
     stimuli[17, 3] = float("nan")
     with pytest.raises(RecordingFailedError, match=r"layer hidden answered nan to stimulus 's17'"):
         session(tmp_path, stimuli=stimuli)
-    kept = session(tmp_path, stimuli=stimuli, nonfinite="keep", overwrite=True)
+    with pytest.raises(RecordingFailedError, match=r"'s17'"):
+        session(tmp_path, stimuli=stimuli)
+    kept = session(tmp_path, stimuli=stimuli, nonfinite="keep")
     rows = np.flatnonzero(np.isnan(kept.activity.values).any(axis=1))
     assert rows.tolist() == [17]
+    # The batch after the refused one was already on its way; nothing may have moved.
+    (tmp_path / "whole").mkdir()
+    whole = session(tmp_path / "whole", stimuli=stimuli, nonfinite="keep")
+    np.testing.assert_array_equal(kept.activity.values, whole.activity.values)
+    np.testing.assert_array_equal(kept.stimulus_crc32.values, whole.stimulus_crc32.values)
+    assert '"nonfinite_values": 600' in kept.attrs["provenance"]
 
 
 def test_large_finite_values_are_no_fault(tmp_path):

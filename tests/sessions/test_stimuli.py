@@ -8,7 +8,12 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from reprcompare.errors import InvalidInputError, LabelMismatchError, RecordingFailedError
+from reprcompare.errors import (
+    InvalidInputError,
+    LabelMismatchError,
+    RecordingExistsError,
+    RecordingFailedError,
+)
 from reprcompare.recording import label_table, stimulus_set
 from reprcompare.sessions import open_stimuli, record
 
@@ -186,3 +191,31 @@ def test_other_things_are_no_stimuli():
         open_stimuli(3)
     with pytest.raises(InvalidInputError, match="same number"):
         open_stimuli((VALUES, VALUES[1:]), IDS)
+
+
+@pytest.mark.parametrize("kind", ["list", "loader", "iterable"])
+def test_other_stimuli_under_the_same_ids_are_another_session(tmp_path, kind):
+    make = {
+        "list": lambda values: (list(values), IDS),
+        "loader": lambda values: (DataLoader(TensorDataset(values), batch_size=2), IDS),
+        "iterable": lambda values: (zip(IDS, values, strict=True), None),
+    }[kind]
+
+    def session(values):
+        stimuli, ids = make(values)
+        return record(
+            nn.Sequential(nn.Identity()), stimuli, layers="0", path=tmp_path / "a.nc",
+            stimulus_ids=ids,
+        )  # fmt: skip
+
+    session(VALUES)
+    session(VALUES.clone())
+    with pytest.raises(RecordingExistsError, match="differs in stimuli"):
+        session(VALUES + 1)
+
+
+def test_a_loader_with_other_batches_goes_on_within_a_batch():
+    loader = DataLoader(TensorDataset(VALUES), batch_size=4)
+    source = open_stimuli(loader, IDS)
+    rest = torch.cat([batch.inputs for batch in source.batches(2, 99)])
+    assert torch.equal(rest, VALUES[2:])
