@@ -1,6 +1,6 @@
 """False positives of the pair model when sessions share stimulus structure.
 
-    python benchmarks/calibration_mixed_pairs.py --simulations 400 \
+    python benchmarks/calibration_mixed_pairs.py --simulations 300 \
         --out benchmarks/results/calibration_mixed_pairs.csv
 
 RDMs of 24 stimuli, 2 sessions per subject, from a geometry that all subjects share plus one of
@@ -92,8 +92,12 @@ def main():
     parser.add_argument("--simulations", type=int, default=50)
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
-    rows = []
-    for geometry, n_subjects in product(GEOMETRIES, SUBJECTS):
+    # Cells that the file has are kept, so that an interrupted run goes on.
+    rows = pd.read_csv(chosen.out).to_dict("records") if chosen.out and chosen.out.exists() else []
+    done = {(row["subjects"], row["geometry"]) for row in rows}
+    for n_subjects, geometry in product(SUBJECTS, GEOMETRIES):
+        if (n_subjects, geometry) in done:
+            continue
         rows.append(cell(chosen.simulations, geometry, n_subjects))
         if chosen.out:
             pd.DataFrame(rows).to_csv(chosen.out, index=False)

@@ -60,6 +60,9 @@ def pair_table(
     -------
     pandas.DataFrame
         subject, session, stimulus_a, stimulus_b, dissimilarity, and one column per predictor.
+        A label that follows from those before it (animacy from face and body) gets no column,
+        since its pairs could not be told from theirs; `attrs["left_out"]` names it, and
+        `pair_model` says so.
 
     Raises
     ------
@@ -88,6 +91,8 @@ def pair_table(
         if name not in known.columns:
             raise UnknownNameError(unknown_name("label", name, map(str, known.columns), "labels"))
     known = known.loc[ids]
+    left_out = _collinear_labels(known[chosen])
+    chosen = [name for name in chosen if name not in left_out]
     first, second = np.triu_indices(len(ids), k=1)
     dissimilarities = np.asarray(rdms.dissimilarities, dtype=np.float64)
     n_rdms = len(dissimilarities)
@@ -97,7 +102,7 @@ def pair_table(
         )
         for name, default in (("subject", "1"), ("session", "1"))
     }
-    return pd.DataFrame(
+    table = pd.DataFrame(
         described
         | {
             STIMULI[0]: np.tile(np.array(ids)[first], n_rdms),
@@ -106,6 +111,8 @@ def pair_table(
         }
         | {name: np.tile(_differences(known[name], first, second), n_rdms) for name in chosen}
     )
+    table.attrs["left_out"] = left_out
+    return table
 
 
 def pair_model(
@@ -159,14 +166,18 @@ def pair_model(
     Chen et al. 2017, NeuroImage 147 (pairs of subjects as crossed membership); Browne,
     Goldstein & Rasbash 2001, Statistical Modelling 1 (multiple membership).
     """
+    left_out = [name for name in table.attrs.get("left_out", []) if name not in table.columns]
+    predictors = [name for name in predictors if name not in left_out]
     rows = _ordered(table, predictors, value, stimuli, subject, session)
     X = np.column_stack([np.ones(len(rows)), rows[list(predictors)].to_numpy(dtype=np.float64)])
     names = ["Intercept", *predictors]
     dependent = dependent_columns(X)
+    left_out += [names[column] for column in dependent]
     notes = []
-    if dependent:
-        left_out = listing(names[column] for column in dependent)
-        notes.append(f"left out, because it follows from the predictors before it: {left_out}")
+    if left_out:
+        notes.append(
+            f"left out, because it follows from what stands before it: {listing(left_out)}"
+        )
     kept = [column for column in range(len(names)) if column not in dependent]
     names, X = [names[column] for column in kept], X[:, kept]
     if len(names) == 1:
@@ -315,6 +326,20 @@ def _write(term: RandomTerm) -> str:
     if term.codes is None:
         return f"mm({term.group})"
     return f"({'1' if term.names == ('Intercept',) else '0 + ' + term.names[0]}|{term.group})"
+
+
+def _collinear_labels(labels: pd.DataFrame) -> list[str]:
+    """Labels whose columns, one-hot coded where they are not numbers, follow from earlier ones."""
+    blocks = {
+        name: labels[[name]].astype(float)
+        if pd.api.types.is_numeric_dtype(labels[name])
+        else pd.get_dummies(labels[name], drop_first=True, dtype=float)
+        for name in labels.columns
+    }
+    X = np.column_stack([np.ones(len(labels)), *(block.to_numpy() for block in blocks.values())])
+    owner = [None, *(name for name, block in blocks.items() for _ in range(block.shape[1]))]
+    free = {owner[c] for c in range(X.shape[1]) if c not in dependent_columns(X)}
+    return [str(name) for name in labels.columns if name not in free]
 
 
 def _differences(

@@ -1,21 +1,21 @@
 """The pair model: one factor for both stimuli, order invariance, a dense likelihood, real data."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from rsatoolbox.rdm import RDMs
-from scipy.io import loadmat
 from scipy.spatial.distance import pdist, squareform
 
+from reprcompare.brains import load_brain, load_stimuli
 from reprcompare.errors import (
     InvalidInputError,
     LabelMismatchError,
     NotIdentifiableError,
     UnknownNameError,
 )
+from reprcompare.recording import label_table
 from reprcompare.statistics import label_permutation, mixed_model, pair_model, pair_table
 
 
@@ -131,6 +131,18 @@ def test_collinear_labels_are_left_out_and_named(table):
     assert "animate" in fit.notes[0]
 
 
+def test_a_label_that_follows_from_others_gets_no_column_and_a_note():
+    rdms, labels = recordings()
+    face = labels.alive & (labels["size"] > labels["size"][labels.alive].median())
+    labels = labels.assign(face=face, body=labels.alive & ~face)
+    table = pair_table(rdms, labels, ["alive", "face", "body"])
+    assert "body" not in table.columns
+    assert table.attrs["left_out"] == ["body"]
+    fit = pair_model(table, ["alive", "face", "body"])
+    assert fit.fixed.term.tolist() == ["Intercept", "alive", "face"]
+    assert "body" in fit.notes[0]
+
+
 def test_the_naive_model_of_pairs_is_refused_with_the_reason(table):
     with pytest.raises(InvalidInputError, match="two ends of pairs.*pair_model"):
         mixed_model("dissimilarity ~ alive + (1|subject) + (1|stimulus_a) + (1|stimulus_b)", table)
@@ -192,23 +204,12 @@ DATA = os.environ.get("REPRCOMPARE_DATA_DIR")
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA, reason="REPRCOMPARE_DATA_DIR does not point to the public data")
 def test_human_it_separates_animate_from_inanimate():
-    brain = loadmat(Path(str(DATA)) / "kriegeskorte2008" / "92_brainRDMs.mat", squeeze_me=True)
-    rdms = [[entry["RDM"] for entry in sessions] for sessions in brain["RDMs"]]
-    first, second = np.triu_indices(92, k=1)
-    ids = [f"image{k:02d}" for k in range(92)]
-    labels = pd.DataFrame({"animate": np.arange(92) < 48}, index=ids)
-    table = pair_table(
-        RDMs(
-            np.array([np.asarray(r.item() if r.shape == () else r)[first, second]
-                      for sessions in rdms for r in sessions]),
-            pattern_descriptors={"stimulus_id": ids},
-            rdm_descriptors={"subject": np.repeat(list("abcd"), 2), "session": ["1", "2"] * 4},
-        ),
-        labels,
-    )  # fmt: skip
+    rdms = load_brain("kriegeskorte2008", data_dir=DATA).subset("region", "human IT")
+    labels = label_table(load_stimuli("kriegeskorte2008", data_dir=DATA))
+    table = pair_table(rdms, labels[["animacy"]])
     assert len(table) == 33488
-    row = pair_model(table, ["animate"]).fixed.set_index("term").loc["animate"]
+    row = pair_model(table, ["animacy"]).fixed.set_index("term").loc["animacy"]
     assert row.estimate > 0
     assert row.df <= 3.5  # four subjects
     assert row.p < 0.06
-    assert label_permutation(table, ["animate"], n_permutations=99).p[0] == 0.01
+    assert label_permutation(table, ["animacy"], n_permutations=99).p[0] == 0.01
