@@ -143,6 +143,7 @@ def concat(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
+        Coordinates along `dim` that only some of the recordings have are left out.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def concat(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
         order = match_labels(_key(recording, other), key, f"recording {number}", "the first")
         aligned.append(recording.drop_encoding().isel({other: order}))
     joined = xr.concat(
-        [_with_dim(item, dim) for item in aligned],
+        _with_dim(aligned, dim),
         dim=dim,
         data_vars="minimal",
         coords="minimal",
@@ -174,11 +175,21 @@ def concat(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
     return joined.merge(_shared(aligned, dim), combine_attrs="override")
 
 
-def _with_dim(recording: xr.Dataset, dim: str) -> xr.Dataset:
-    """Keep what lies on the joined dimension."""
-    return recording.drop_vars(
-        [name for name, variable in recording.variables.items() if dim not in variable.dims]
-    )
+def _with_dim(recordings: Sequence[xr.Dataset], dim: str) -> list[xr.Dataset]:
+    """Keep what lies on the joined dimension; of coordinates, those that all recordings have."""
+    parts = [
+        item.drop_vars([n for n, variable in item.variables.items() if dim not in variable.dims])
+        for item in recordings
+    ]
+    everywhere = set.intersection(*(set(part.coords) for part in parts))
+    for part in parts:
+        needed = [n for n in schema.PRESENTATION_KEY if n in part.coords and n not in everywhere]
+        if needed:
+            raise LabelMismatchError(
+                f"some recordings name their presentations by {needed[0]!r} and others do not; "
+                "give it to all of them with assign_coords, or drop it."
+            )
+    return [part.drop_vars(set(part.coords) - everywhere) for part in parts]
 
 
 def _shared(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:

@@ -186,12 +186,12 @@ def test_fluorescence_is_averaged_by_its_timestamps(tmp_path):
 def test_animals_are_joined_by_label(units_file, tmp_path):
     other = new_file(subject="tito")
     add_trials(other)
-    other.add_unit_column("quality", "of the sorting")
-    other.add_unit(spike_times=spike_times()[0], quality="a")
+    other.add_unit(spike_times=spike_times()[0])
     paths = [units_file, write(other, tmp_path / "tito.nwb")]
     joined = concat([load_brain(path, window=(0, 100)) for path in paths], dim="neuroid")
     validate_recording(joined)
     assert joined.subject.values.tolist() == ["chabo"] * 3 + ["tito"]
+    assert "quality" not in joined.coords  # only one of the files rates its units
     np.testing.assert_array_equal(joined.activity[:, 0], joined.activity[:, 3])
 
 

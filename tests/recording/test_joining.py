@@ -123,3 +123,14 @@ def test_nothing_in_common_shows_both_sides():
 def test_regions_come_in_order_of_appearance():
     wide = build_recording(np.zeros((1, 3)), stimulus_id=["a"], region=["z", "a", "z"], subject="s")
     assert labels_of(wide, "region") == ["z", "a"]
+
+
+def test_coordinates_that_only_some_have_are_left_out_but_names_of_presentations_are_needed(
+    recording,
+):
+    first, second = (select(recording, subject=name) for name in ("m1", "m2"))
+    depth = first.assign_coords(depth=("neuroid", np.arange(first.sizes["neuroid"])))
+    assert "depth" not in concat([depth, second], dim="neuroid").coords
+    later = recording.assign_coords(run=("presentation", np.full(6, "2")))
+    with pytest.raises(LabelMismatchError, match="by 'run' and others do not"):
+        concat([recording, later], dim="presentation")
