@@ -121,11 +121,12 @@ def _euclidean(g: np.ndarray, qi: Any, qj: Any, ti: Any, tj: Any, p: int) -> np.
 
 
 def _cosine(g: np.ndarray, qi: Any, qj: Any, ti: Any, tj: Any, p: int) -> np.ndarray:
-    return 1 - _ratio(g, np.sqrt(qi * qj))
+    return 1 - g / np.sqrt(qi * qj)
 
 
 def _correlation(g: np.ndarray, qi: Any, qj: Any, ti: Any, tj: Any, p: int) -> np.ndarray:
-    return 1 - _ratio(g - ti * tj / p, np.sqrt(qi - ti**2 / p) * np.sqrt(qj - tj**2 / p))
+    """Expect the root of the variance, times p, in place of squares; see `_spread`."""
+    return 1 - (g - ti * (tj / p)) / (qi * qj)
 
 
 def _hamming(g: np.ndarray, qi: Any, qj: Any, ti: Any, tj: Any, p: int) -> np.ndarray:
@@ -133,13 +134,7 @@ def _hamming(g: np.ndarray, qi: Any, qj: Any, ti: Any, tj: Any, p: int) -> np.nd
 
 
 def _jaccard(g: np.ndarray, qi: Any, qj: Any, ti: Any, tj: Any, p: int) -> np.ndarray:
-    return 1 - _ratio(g, ti + tj - g)
-
-
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Divide; NaN where a pattern has no length, so that the NaN policy decides."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(denominator > 0, numerator / denominator, np.nan)
+    return 1 - g / (ti + tj - g)
 
 
 MEASURES: dict[str, Measure] = {
@@ -192,19 +187,22 @@ def dissimilarities(
     if metric == "correlation":
         pieces = _near_zero_mean(pieces)
     sums = accumulate((measure.prepare(piece) for piece in pieces), device)
+    own, totals = sums.squares, sums.totals
     if metric == "correlation":
-        _mark_constant(sums)
-    n = len(sums.squares)
-    for row in range(n - 1):
-        where = row_slice(row, n)
-        sums.products[where] = measure.pair(
-            sums.products[where],
-            sums.squares[row],
-            sums.squares[row + 1 :],
-            sums.totals[row],
-            sums.totals[row + 1 :],
-            sums.n_neuroids,
-        )
+        own = _spread(sums)
+    n = len(own)
+    # A pattern of no length gives 0 / 0, which is the NaN that the NaN policy decides about.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for row in range(n - 1):
+            where, after = row_slice(row, n), slice(row + 1, None)
+            sums.products[where] = measure.pair(
+                sums.products[where],
+                own[row],
+                own[after],
+                totals[row],
+                totals[after],
+                sums.n_neuroids,
+            )
     return sums.products
 
 
@@ -262,11 +260,15 @@ def _near_zero_mean(pieces: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
         if shift is None:
             shift = piece.mean(axis=1, keepdims=True)
         moved = piece - shift
-        moved[np.abs(moved) <= 4 * np.finfo(float).eps * np.abs(shift)] = 0.0
+        lengths = np.einsum("ij,ij->i", moved, moved)
+        rounding = 4 * np.finfo(float).eps * np.abs(shift[:, 0])
+        moved[lengths <= piece.shape[1] * rounding**2] = 0.0
         yield moved
 
 
-def _mark_constant(sums: Sums) -> None:
-    """Set patterns without variance to NaN: after shifting, what is left is rounding."""
+def _spread(sums: Sums) -> np.ndarray:
+    """Root of the summed squared deviations of every pattern; NaN for one without variance."""
     variance = sums.squares - sums.totals**2 / sums.n_neuroids
-    sums.squares[variance <= 1e-13 * sums.squares] = np.nan
+    # After shifting, what is left of a constant pattern is rounding.
+    variance[variance <= 1e-13 * sums.squares] = np.nan
+    return np.sqrt(variance)
