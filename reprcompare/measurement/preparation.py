@@ -6,7 +6,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import xarray as xr
-from rsatoolbox.data.noise import cov_from_residuals
 
 from reprcompare.errors import InvalidInputError, UnknownNameError, listing, unknown_name
 from reprcompare.measurement.parts import Part, parts, prepared
@@ -178,6 +177,8 @@ def _univariate(part: Part) -> np.ndarray:
 
 
 def _multivariate(part: Part) -> np.ndarray:
+    from rsatoolbox.data.noise import cov_from_residuals  # takes a second: averaging needs none
+
     if len(part.neuroids) > LARGEST_COVARIANCE:
         raise InvalidInputError(
             f"{part.subject}, {part.region}: the covariance of {len(part.neuroids):,} neuroids is "
