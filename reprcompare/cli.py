@@ -273,6 +273,16 @@ def import_(source: str, path: Path, window: str | None, overwrite: bool) -> Non
 
 
 @commands.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--out", "path", type=FILE, help="The page: .html, .md or .pdf (in FOLDER).")
+def report(folder: Path, path: Path | None) -> None:
+    """Make a report of the tables and figures in FOLDER, such as a run leaves behind."""
+    from reprcompare.report import report_of_folder
+
+    click.echo(str(report_of_folder(folder).save(path or folder / "tables.html")))
+
+
+@commands.command()
 @click.argument("recording")
 def validate(recording: str) -> None:
     """Check that RECORDING follows the format and is undamaged."""

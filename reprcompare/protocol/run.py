@@ -22,7 +22,7 @@ from reprcompare.protocol.making import Workshop, link
 from reprcompare.protocol.reading import Cell, Protocol, read_protocol
 from reprcompare.protocol.schema import SimulatedBrain
 from reprcompare.recording import open_recording
-from reprcompare.report import Page, Section, section_of
+from reprcompare.report import Page, Plot, Section, section_of
 
 PACKAGES = ("reprcompare", "torch", "numpy", "scipy", "xarray", "rsatoolbox", "statsmodels")
 
@@ -114,7 +114,9 @@ def run_protocol(
     page = _page(protocol, outcomes, answers, judged, expected)
     for section in page.sections:
         for plot in section.plots:
-            (folder / "figures" / f"{plot.name}.svg").write_text(plot.svg(), encoding="utf-8")
+            (folder / "figures" / f"{plot.name}.png").write_bytes(plot.png())
+            if isinstance(plot, Plot):
+                (folder / "figures" / f"{plot.name}.svg").write_text(plot.svg(), encoding="utf-8")
     page.save(folder / "report.html")
     _write_manifest(folder, protocol, expected, files, time.time() - started)
     return Run(folder, answers, outcomes)

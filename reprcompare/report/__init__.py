@@ -1,7 +1,19 @@
 """Reports: figures, tables and one HTML page for readers without Python."""
 
 from reprcompare.report.figures import plot_by_region, plot_components
-from reprcompare.report.page import Page, Plot, Section
+from reprcompare.report.folder import report_of_folder
+from reprcompare.report.page import Page, Section
+from reprcompare.report.plots import Picture, Plot
 from reprcompare.report.sections import report, section_of
 
-__all__ = ["Page", "Plot", "Section", "plot_by_region", "plot_components", "report", "section_of"]
+__all__ = [
+    "Page",
+    "Picture",
+    "Plot",
+    "Section",
+    "plot_by_region",
+    "plot_components",
+    "report",
+    "report_of_folder",
+    "section_of",
+]

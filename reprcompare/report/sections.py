@@ -7,11 +7,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reprcompare.audit import Audit
-from reprcompare.comparison import Comparison
+from reprcompare.comparison import Comparison, plot_layers
 from reprcompare.errors import InvalidInputError, listing
 from reprcompare.report.figures import plot_by_region, plot_components
-from reprcompare.report.page import Page, Plot, Section
+from reprcompare.report.page import Page, Section
+from reprcompare.report.plots import Plot
 from reprcompare.statistics import MixedModel, NetworkContrast
+
+SEVERAL = 3
+"""Regions of a model from which on its scores are drawn as a line."""
 
 
 def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str] = ()) -> Section:
@@ -88,6 +92,17 @@ def comparison_section(result: Comparison, title: str = "Comparison") -> Section
             result.table,
         )
     ]
+    if result.table.groupby("model")["model_region"].nunique().max() >= SEVERAL:
+        plots.insert(
+            0,
+            Plot(
+                f"{_anchor(title)}-layers",
+                plot_layers(result.table, result.ceiling),
+                "Score over the regions of every model, in their order. Points are means with 95 % "
+                "intervals, the band is the noise ceiling.",
+                result.table,
+            ),
+        )
     tables = {
         f"{title}, scores": result.table,
         f"{title}, noise ceiling": result.ceiling,
