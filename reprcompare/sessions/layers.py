@@ -34,9 +34,7 @@ class Layer:
     named: bool = field(default=False, compare=False)
 
 
-def choose_layers(
-    network: nn.Module, layers: str | Sequence[str] | None, exclude: Sequence[str] = ()
-) -> list[Layer]:
+def choose_layers(network: nn.Module, layers: str | Sequence[str] | None) -> list[Layer]:
     """Resolve names and patterns to layers, in the order of the network.
 
     Parameters
@@ -48,8 +46,6 @@ def choose_layers(
         for anything within one level (``"layer4.*"`` are the blocks of layer4) and ``**`` for
         anything at all. ``"relu:1"`` is the second call of a module that is called several times,
         ``"lstm[1][0]"`` one tensor of several that a module returns.
-    exclude
-        Patterns of modules to leave out.
 
     Returns
     -------
@@ -61,7 +57,7 @@ def choose_layers(
     UnknownLayerError
         If a name or pattern matches nothing; the message offers the nearest name.
     InvalidInputError
-        If nothing is left.
+        If there is nothing to record.
 
     Examples
     --------
@@ -88,14 +84,11 @@ def choose_layers(
         if not found:
             raise UnknownLayerError(unknown_name("layer", name, modules, where))
         chosen.update(dict.fromkeys(found))
-    kept = [
-        layer for layer in chosen if not any(matches(layer.module, pattern) for pattern in exclude)
-    ]
-    if not kept:
+    if not chosen:
         raise InvalidInputError(
-            f"no layer of {where} is left to record; it has {len(modules)} named modules."
+            f"no layers of {where} to record: {'it has no modules' if layers is None else layers}."
         )
-    return kept
+    return list(chosen)
 
 
 def matches(name: str, pattern: str) -> bool:
