@@ -1,6 +1,7 @@
 """Controls: models that should not describe the brain, to hold scores against."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -8,15 +9,18 @@ import xarray as xr
 from rsatoolbox.rdm import RDMs
 
 from reprcompare.errors import InvalidInputError, unknown_name
+from reprcompare.geometry import FlexibleModel
 
-Recorded: TypeAlias = xr.Dataset | RDMs
+Recorded: TypeAlias = xr.Dataset | RDMs | FlexibleModel
 
 
 def permuted_labels(model: Recorded, rng: np.random.Generator) -> Recorded:
     """Give every stimulus of a recording or RDMs the responses to another.
 
-    Repetitions of a stimulus stay together.
+    Repetitions of a stimulus stay together, and so do the components of a flexible model.
     """
+    if isinstance(model, FlexibleModel):
+        return replace(model, components=permuted_labels(model.components, rng))
     if isinstance(model, RDMs):
         copy = model.copy()
         ids = np.asarray(copy.pattern_descriptors["stimulus_id"])
@@ -36,7 +40,7 @@ def matched_noise(model: Recorded, rng: np.random.Generator) -> Recorded:
     InvalidInputError
         For RDMs, which have no neuroids.
     """
-    if isinstance(model, RDMs):
+    if not isinstance(model, xr.Dataset):
         raise InvalidInputError(
             "noise of equal dimension needs the recording of a model, got its RDMs; give the "
             "recording, or leave 'noise' out of controls."

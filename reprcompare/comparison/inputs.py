@@ -87,9 +87,9 @@ def join_inputs(
     if nan not in NAN_POLICIES:
         raise InvalidInputError(f"nan must be one of {listing(NAN_POLICIES)}, got {nan!r}.")
     sources = _named(models)
-    fits = {name: one.fit for name, one in sources.items() if isinstance(one, FlexibleModel)}
     if controls:
         sources = with_controls(sources, controls, seed)
+    fits = {name: one.fit for name, one in sources.items() if isinstance(one, FlexibleModel)}
     named = {name: _as_rdms(one, name, metric) for name, one in sources.items()}
     if not named:
         raise InvalidInputError("there are no models to compare.")
@@ -114,7 +114,7 @@ def join_inputs(
 def _named(models: Mapping[str, Source] | Sequence[Source] | Source) -> dict[str, Source]:
     if isinstance(models, Mapping) and not isinstance(models, xr.Dataset):
         return {str(name): one for name, one in models.items()}
-    if isinstance(models, xr.Dataset):
+    if isinstance(models, xr.Dataset | FlexibleModel):
         return {_name_of(models, "model"): models}
     if isinstance(models, RDMs):
         return _named_rdms(models)

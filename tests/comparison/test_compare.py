@@ -228,6 +228,10 @@ def test_flexible_models_are_scored_on_held_out_data(group):
     assert abs(score["noise"]) < 0.15
     assert 0.8 * score["m"] < score["truth"] < score["m"] + 0.02
     assert "Flexible models (noise, truth)" in result.method
+    beside = compare(with_truth, brain, "correlation", n_bootstrap=9, controls=("permuted",))
+    assert list(beside.table.model) == ["model", "model (labels permuted)"]
+    assert beside.table.score[0] == pytest.approx(score["truth"])
+    assert abs(beside.table.score[1]) < 0.2
 
 
 def test_disattenuation_recovers_the_noiseless_score():
