@@ -19,7 +19,14 @@ from reprcompare.protocol.cache import fingerprint, key_of
 from reprcompare.protocol.making import Workshop
 from reprcompare.protocol.reading import Cell
 from reprcompare.recording import concat, label_table, open_recording
-from reprcompare.statistics import mixed_model, per_network_contrast
+from reprcompare.report import Section
+from reprcompare.statistics import (
+    label_permutation,
+    mixed_model,
+    pair_model,
+    pair_table,
+    per_network_contrast,
+)
 
 CODE = ("recording", "audit", "measurement")
 """Rooms whose code decides what an audit finds."""
@@ -36,8 +43,10 @@ class Outcome:
     tables : dict of pandas.DataFrame
         With the swept settings as columns.
     results : list of (settings, result)
-        The objects that the functions returned, one for each cell.
+        What a report shows of every cell: the objects that the functions returned, or sections.
     notes : list of str
+    shown : dict
+        How a report shows the results, beside their kind.
     """
 
     name: str
@@ -45,6 +54,7 @@ class Outcome:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     results: list[tuple[dict[str, Any], Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    shown: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,12 +89,16 @@ def analyse(table: Any, bench: Bench) -> Outcome:
 def _collect(
     name: str, kind: str, bench: Bench, make: Callable[[Cell], tuple[Any, dict[str, pd.DataFrame]]]
 ) -> Outcome:
-    """Run `make` in every cell and stack its tables, with the settings as columns in front."""
+    """Run `make` in every cell and stack its tables, with the settings as columns in front.
+
+    `make` returns what a report shows of a cell, one object or a list, and its tables.
+    """
     outcome = Outcome(name, kind)
     parts: dict[str, list[pd.DataFrame]] = {}
     for cell in bench.cells:
         result, tables = make(cell)
-        outcome.results.append((cell.settings, result))
+        shown = result if isinstance(result, list) else [result]
+        outcome.results += [(cell.settings, item) for item in shown]
         for label, frame in tables.items():
             if cell.settings and "subject" in frame.columns:
                 # The same seed in another cell is another network.
@@ -213,6 +227,29 @@ def _compare(table: schema.CompareTable, bench: Bench) -> Outcome:
         tables = {"table": result.table, "pairs": result.pairs, "ceiling": result.ceiling}
         return result, tables
 
+    outcome = _collect(table.name, table.kind, bench, make)
+    outcome.shown = {"over_layers": table.over_layers}
+    return outcome
+
+
+def _pair_model(table: schema.PairModelTable, bench: Bench) -> Outcome:
+    labels = label_table(load_stimuli(table.labels))
+
+    def make(cell: Cell) -> tuple[Any, dict[str, pd.DataFrame]]:
+        brain = bench.workshop.brain(cell, table.brain)
+        rows = pair_table(_rdms(brain, "correlation"), labels, table.features)
+        result = pair_model(rows, table.features)
+        permuted = label_permutation(
+            rows, table.features, n_permutations=table.n_permutations, seed=table.seed
+        )
+        said = Section(
+            "The same by permuting the labels of the stimuli",
+            ["A test for these subjects, with the stimuli exchangeable."],
+            {"Permutations": permuted},
+        )
+        tables = {"table": result.fixed, "random": result.random, "permutation": permuted}
+        return [result, said], tables
+
     return _collect(table.name, table.kind, bench, make)
 
 
@@ -244,6 +281,7 @@ KINDS: dict[str, Callable[[Any, Bench], Outcome]] = {
     "audit": _audit,
     "share_contrast": _share_contrast,
     "mixed_model": _mixed_model,
+    "pair_model": _pair_model,
     "compare": _compare,
 }
 """What `kind` of an analysis calls."""

@@ -236,7 +236,11 @@ def _sections(outcome: Outcome, cells: list[Cell]) -> list[Section]:
         )
         return [section_of(whole, title=title, panels=list(cells[0].settings))]
     return [
-        section_of(result, title=", ".join([title, *(f"{k} {v}" for k, v in settings.items())]))
+        section_of(
+            result,
+            title=", ".join([title, *(f"{k} {v}" for k, v in settings.items())]),
+            **outcome.shown,
+        )
         for settings, result in results
     ]
 

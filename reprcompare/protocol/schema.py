@@ -161,6 +161,18 @@ class ModelTable(Table):
     formula: str
 
 
+class PairModelTable(Table):
+    """Dissimilarities of all pairs regressed on differences of labels, as a mixed model."""
+
+    name: str
+    kind: Literal["pair_model"]
+    brain: str
+    labels: str
+    features: list[str]
+    n_permutations: Annotated[int, Field(ge=1)] = 1000
+    seed: int = 0
+
+
 class CompareTable(Table):
     """Models against a brain."""
 
@@ -173,6 +185,7 @@ class CompareTable(Table):
     resample: str = "both"
     n_bootstrap: Annotated[int, Field(ge=0)] = 1000
     seed: int = 0
+    over_layers: bool = False
 
 
 class Report(Table):
@@ -237,6 +250,7 @@ KINDS: dict[str, dict[str, type[Table]]] = {
         "audit": AuditTable,
         "share_contrast": ContrastTable,
         "mixed_model": ModelTable,
+        "pair_model": PairModelTable,
         "compare": CompareTable,
     },
 }

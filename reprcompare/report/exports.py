@@ -58,6 +58,7 @@ def _escaped(text: str) -> str:
 
 
 def _markdown_table(table: pd.DataFrame) -> str:
+    table = table.dropna(axis="columns", how="all")
     lines = [
         "| " + " | ".join(_escaped(str(name)) for name in table.columns) + " |",
         "|" + " --- |" * table.shape[1],
@@ -134,6 +135,7 @@ def _section(paper: Any, section: "Section") -> None:
 
 def _pdf_table(paper: Any, caption: str, table: pd.DataFrame) -> None:
     _lines(paper, caption, 9, "B")
+    table = table.dropna(axis="columns", how="all")
     shown = [
         [cell(value) for value in row] for row in table.head(MOST_ROWS).itertuples(index=False)
     ]

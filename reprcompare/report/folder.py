@@ -48,6 +48,8 @@ def report_of_folder(folder: str | os.PathLike[str]) -> Page:
         )
     sections = []
     for name, table in tables.items():
+        if table.empty:
+            continue
         own = [stem for stem in drawings if stem.split("-")[0] == name]
         plots = [Picture(stem, drawings.pop(stem).read_bytes(), data=table) for stem in own]
         title = name.replace("_", " ").capitalize()
@@ -66,5 +68,7 @@ def report_of_folder(folder: str | os.PathLike[str]) -> Page:
 def _read(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"{path} could not be read as a CSV table: {error}.") from error

@@ -14,9 +14,6 @@ from reprcompare.report.page import Page, Section
 from reprcompare.report.plots import Plot
 from reprcompare.statistics import MixedModel, NetworkContrast
 
-SEVERAL = 3
-"""Regions of a model from which on its scores are drawn as a line."""
-
 
 def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str] = ()) -> Section:
     """Show an audit: share, density and decodability over regions, and principal components.
@@ -81,8 +78,20 @@ def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str
     return Section(title, [result.method], {f"{title}, every row": table}, plots, result.notes)
 
 
-def comparison_section(result: Comparison, title: str = "Comparison") -> Section:
-    """Show a comparison: scores under the noise ceiling, and differences between models."""
+def comparison_section(
+    result: Comparison, title: str = "Comparison", over_layers: bool = False
+) -> Section:
+    """Show a comparison: scores under the noise ceiling, and differences between models.
+
+    Parameters
+    ----------
+    result
+        What `compare` returned.
+    title
+        Heading.
+    over_layers
+        Draw the scores over the regions of every model as lines, since these are in an order.
+    """
     plots = [
         Plot(
             f"{_anchor(title)}-scores",
@@ -92,7 +101,7 @@ def comparison_section(result: Comparison, title: str = "Comparison") -> Section
             result.table,
         )
     ]
-    if result.table.groupby("model")["model_region"].nunique().max() >= SEVERAL:
+    if over_layers:
         plots.insert(
             0,
             Plot(
