@@ -21,6 +21,7 @@ file is made anew from them. The same way leads to compressed files.
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,9 @@ from reprcompare.recording.checksum import ATTRIBUTE, file_checksums
 from reprcompare.recording.journal import Journal
 from reprcompare.recording.layout import Column, Stream, add_columns, allocate
 from reprcompare.recording.staging import HeldBatches, Stage, boot_id
+
+SPARE: Final = 1 << 20
+"""With fewer bytes free than these, a disk counts as full."""
 
 N_HELD: Final = 2
 """One batch is filled by the forward pass while the other one is written."""
@@ -242,6 +246,7 @@ class RecordingWriter:
         assert self._stage is not None
         interrupted = any("finishing" in entry for entry in self._journal.entries)
         ready = self._beside("partial")
+        self._beside("batches").unlink(missing_ok=True)  # all of them have reached their place
         with _explained(self.path):
             if interrupted or compression or not self.plan["sizes"]:
                 ready = self._beside("partial.copy")
@@ -270,6 +275,7 @@ class RecordingWriter:
         if self._stage is not None:
             self._stage.close()
             self._stage = None
+        self._beside("partial.copy").unlink(missing_ok=True)
         entries = self._journal.entries
         if entries and "held" not in entries[-1]:  # every batch has reached its place
             self._beside("batches").unlink(missing_ok=True)
@@ -393,6 +399,8 @@ def _explained(path: Path) -> Iterator[None]:
         raise
     except (OSError, RuntimeError) as error:  # netCDF4 reports a full disk as RuntimeError
         reason = getattr(error, "strerror", None) or error
+        if shutil.disk_usage(path.parent).free < SPARE:
+            reason = f"the disk is full ({reason})"
         raise RecordingFailedError(
             f"{path} could not be written: {reason}. What was recorded so far is kept; free some "
             "space, then call record again with the same arguments to go on."
