@@ -15,6 +15,7 @@ def crossnobis(
     stimulus: np.ndarray,
     fold: np.ndarray,
     precision: np.ndarray | Sequence[np.ndarray] | None = None,
+    n_stimuli: int | None = None,
 ) -> np.ndarray:
     r"""Cross-validated squared Mahalanobis distances between stimuli.
 
@@ -35,6 +36,8 @@ def crossnobis(
         Noise precision, (n_neuroids, n_neuroids); or one for the mean of every fold, in which case
         two folds are compared under the inverse of their mean covariance, as in rsatoolbox;
         the identity by default.
+    n_stimuli
+        By default the highest code + 1; more if the last ones were not presented.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def crossnobis(
     >>> crossnobis(x, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]))
     array([4.])
     """
-    n_stimuli, n_folds = int(stimulus.max()) + 1, int(fold.max()) + 1
+    n_stimuli, n_folds = n_stimuli or int(stimulus.max()) + 1, int(fold.max()) + 1
     if n_folds < 2:
         raise NotIdentifiableError(
             "cross-validated dissimilarities need at least two folds (runs, sessions or "
@@ -72,7 +75,9 @@ def crossnobis(
     return _distances(kernel, patterns.shape[1])
 
 
-def poisson_cv(patterns: np.ndarray, stimulus: np.ndarray, fold: np.ndarray) -> np.ndarray:
+def poisson_cv(
+    patterns: np.ndarray, stimulus: np.ndarray, fold: np.ndarray, n_stimuli: int | None = None
+) -> np.ndarray:
     r"""Cross-validated symmetrised Kullback-Leibler divergence between Poisson rates.
 
     For every fold, with :math:`\lambda` from the other folds and :math:`\mu` from this one,
@@ -81,7 +86,7 @@ def poisson_cv(patterns: np.ndarray, stimulus: np.ndarray, fold: np.ndarray) -> 
 
     Parameters
     ----------
-    patterns, stimulus, fold
+    patterns, stimulus, fold, n_stimuli
         As for `crossnobis`; rates, not negative.
 
     Returns
@@ -97,7 +102,7 @@ def poisson_cv(patterns: np.ndarray, stimulus: np.ndarray, fold: np.ndarray) -> 
     ----------
     Schuett et al. (2023), eLife 12:e82566.
     """
-    n_stimuli, n_folds = int(stimulus.max()) + 1, int(fold.max()) + 1
+    n_stimuli, n_folds = n_stimuli or int(stimulus.max()) + 1, int(fold.max()) + 1
     sums, counts = _fold_sums(patterns, stimulus, fold, n_stimuli, n_folds)
     if n_folds < 2 or (counts == 0).any():
         missing = np.flatnonzero((counts == 0).any(axis=1))

@@ -100,7 +100,7 @@ def rdm(
             activity = activity.isel(presentation=seen)
         if crossvalidated or metric == "mahalanobis":
             values = np.asarray(activity.values, dtype=float)
-            row = _whole(values, here, fold[seen], metric, precision, device)
+            row = _whole(values, here, fold[seen], len(names), metric, precision, device)
         else:
             pieces = (_average(piece, here, len(names)) for piece in _pieces(activity))
             row = dissimilarities(pieces, metric, device)
@@ -176,13 +176,14 @@ def _whole(
     patterns: np.ndarray,
     stimulus: np.ndarray,
     fold: np.ndarray,
+    n_stimuli: int,
     metric: str,
     precision: Precision,
     device: str | None,
 ) -> np.ndarray:
     """Dissimilarities that need all neuroids of a region at once."""
     if metric == "poisson_cv":
-        return poisson_cv(patterns, stimulus, fold)
+        return poisson_cv(patterns, stimulus, fold, n_stimuli)
     if isinstance(precision, str):
         if precision != "residuals":
             raise InvalidInputError(
@@ -190,8 +191,8 @@ def _whole(
             )
         precision = residual_precision(patterns, stimulus)
     if metric == "crossnobis":
-        return crossnobis(patterns, stimulus, fold, precision)
-    means = _average(patterns, stimulus, int(stimulus.max()) + 1)
+        return crossnobis(patterns, stimulus, fold, precision, n_stimuli)
+    means = _average(patterns, stimulus, n_stimuli)
     if precision is not None:
         means = whiten(means, np.asarray(precision))
     return dissimilarities([means], metric, device)
@@ -218,7 +219,7 @@ def residual_precision(patterns: np.ndarray, stimulus: np.ndarray) -> np.ndarray
         If no stimulus was presented twice.
     """
     n_stimuli = int(stimulus.max()) + 1
-    freedom = len(patterns) - n_stimuli
+    freedom = len(patterns) - len(np.unique(stimulus))
     if freedom < 1:
         raise NotIdentifiableError(
             "no stimulus was presented twice, so the noise precision cannot be estimated; give "

@@ -280,3 +280,21 @@ def test_published_values_of_monkey_and_human_it(published):
     group = compare({"m": monkey}, sessions, "correlation", n_bootstrap=9)
     assert group.ceiling.n_subjects[0] == 4
     assert group.ceiling.lower[0] == pytest.approx(0.395, abs=0.001)
+
+
+@needs_data
+def test_natural_hand_use_explains_motor_cortex_better_than_muscle_activity():
+    """The published result of Ejaz, Hamada & Diedrichsen (2015), from their voxels."""
+    from reprcompare.brains import load_brain
+    from reprcompare.geometry import rdm
+
+    fingers = ["thumb", "index", "middle", "ring", "little"]
+    file = io.loadmat(DATA.parent / "finger7T" / "data_recipe_finger7T.mat")
+    models = {str(m["name"][0]): labelled(matrix(m), ids=fingers) for m in file["Model"][0]}
+    brain = rdm(load_brain("finger7T", DATA.parent), "crossnobis", precision=None)
+    result = compare(models, brain, "whitened_cosine", resample="subjects")
+    score = result.table.set_index("model").score
+    assert score["Naturalstats"] > score["Muscle"]
+    pair = result.pairs.set_index(["model_a", "model_b"]).loc[("Muscle", "Naturalstats")]
+    assert pair.p < 0.05
+    assert result.ceiling.n_subjects[0] == 7

@@ -230,6 +230,23 @@ def test_one_labelled_rdm_for_every_subject_and_region():
     np.testing.assert_allclose(rdms.dissimilarities[1], expected, atol=1e-10)
 
 
+@pytest.mark.parametrize("metric", ["correlation", "crossnobis", "mahalanobis"])
+def test_a_stimulus_that_one_subject_did_not_see_is_undefined_for_that_subject_only(metric):
+    rng = np.random.default_rng(11)
+    values = rng.normal(size=(12, 6))
+    values[[3, 7, 11], 3:] = np.nan
+    recording = build_recording(
+        values,
+        stimulus_id=list("abcd") * 3,
+        region="IT",
+        subject=["m1"] * 3 + ["m2"] * 3,
+        presentation={"run": np.repeat(["1", "2", "3"], 4)},
+    )
+    precision = None if metric == "crossnobis" else np.eye(3)
+    both = rdm(recording, metric, precision=precision).dissimilarities
+    assert np.isnan(both).tolist() == [[False] * 6, [False, False, True, False, True, True]]
+
+
 def test_wrong_use_is_answered_in_a_sentence():
     recording, _ = presented(n_runs=1)
     with pytest.raises(InvalidInputError, match="did you mean 'correlation'"):
