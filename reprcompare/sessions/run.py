@@ -22,7 +22,7 @@ from reprcompare.errors import (
     ReprcompareError,
     listing,
 )
-from reprcompare.recording import FORMAT, check_stimulus_ids
+from reprcompare.recording import FORMAT, check_stimulus_ids, encode_labels
 from reprcompare.recording.layout import Column, Stream, string_column
 from reprcompare.recording.writer import N_HELD, RecordingWriter
 from reprcompare.sessions import identity
@@ -214,7 +214,7 @@ class _Run:
         at = row - step * (self.source.size or 0)
         note: dict[str, object] = {"crc32": _checksums(batch)}
         if batch.ids is not None:
-            self._refuse_repeats(batch.ids)
+            self._check_ids(batch.ids)
             note["ids"] = batch.ids
         number = self.turn = (self.turn + 1) % N_HELD
         self._wait(number)
@@ -239,8 +239,10 @@ class _Run:
         self.writer.hold(number, row, batch.count, note)
         self.pending[number] = store.submit(self._store, content, note, row)
 
-    def _refuse_repeats(self, ids: list[str]) -> None:
-        """Notice a repeated id when it comes, not after hours."""
+    def _check_ids(self, ids: list[str]) -> None:
+        """Notice a repeated or unlabelled stimulus when it comes, not after hours."""
+        if self.source.table is not None:
+            encode_labels(self.source.table, ids)
         if not self.known:
             self.known.update(name for note in self.writer.notes for name in note["ids"])
         repeated = [name for name, n in Counter(ids).items() if n > 1 or name in self.known]

@@ -102,6 +102,9 @@ def test_an_empty_iterable_is_said_to_be_empty(tmp_path):
 def test_labels_of_other_stimuli_are_refused(tmp_path):
     with pytest.raises(LabelMismatchError, match="s6"):
         responses(VALUES, tmp_path, stimulus_ids=IDS, labels=LABELS[:-1])
+    with pytest.raises(LabelMismatchError, match="s0"):
+        responses(pairs(), tmp_path, labels=LABELS[1:])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_network_that_works_in_place_leaves_the_stimuli_alone(tmp_path):
