@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from reprcompare.errors import InvalidInputError, listing
+from reprcompare.errors import InvalidInputError, RecordingFailedError, listing
 from reprcompare.sessions.layers import Layer
 from reprcompare.sessions.reductions import Reduction, Request, choose_reduction, prepare
 
@@ -85,6 +85,8 @@ class Capture:
     time_axis
         None: all of a response are neuroids. A number: this axis of a response (axis 0 runs over
         stimuli) is time, such as 1 for tokens. ``"calls"``: each call of a module is a time bin.
+    room
+        Bytes that the responses of the first forward pass may take; None for no limit.
 
     Attributes
     ----------
@@ -92,7 +94,13 @@ class Capture:
         Known after `plan`.
     """
 
-    def __init__(self, network: nn.Module, layers: Sequence[Layer], time_axis: TimeAxis) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        layers: Sequence[Layer],
+        time_axis: TimeAxis,
+        room: int | None = None,
+    ) -> None:
         if time_axis is not None and time_axis != "calls" and not _positive(time_axis):
             raise InvalidInputError(
                 f"time_axis must be None, 'calls' or an axis from 1 on, got {time_axis!r}."
@@ -101,6 +109,7 @@ class Capture:
         self._network = network
         self._layers = list(layers)
         self._time_axis = time_axis
+        self._room = room
         self._count = 0
         self._calls: dict[str, int] = defaultdict(int)
         self._seen: dict[tuple[Layer, int], Caught] = {}
@@ -231,8 +240,19 @@ class Capture:
                     caught = _catch(module, output, layer, self._count)
                     if caught is not None:
                         self._seen[layer, call] = caught
+                        self._check_room()
 
         return hook
+
+    def _check_room(self) -> None:
+        """Stop before the memory is full, when nobody could say why any more."""
+        taken = sum(caught.tensor.nbytes for caught in self._seen.values())
+        if self._room is not None and taken > self._room:
+            raise RecordingFailedError(
+                f"the responses of {len(self._seen)} layers to {self._count} stimuli take "
+                f"{taken / 1e9:.3g} GB, and {self._room / 1e9:.3g} GB of memory are free; use a "
+                "smaller batch_size or fewer layers."
+            )
 
     def _regions(self) -> Iterator[tuple[str, Layer, tuple[int, ...]]]:
         """Yield the name of every region, its layer and the calls that make it up."""

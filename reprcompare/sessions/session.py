@@ -18,6 +18,7 @@ from reprcompare.recording.provenance import read_session
 from reprcompare.recording.writer import RecordingWriter, differences, same_session
 from reprcompare.sessions import identity
 from reprcompare.sessions.capture import Capture, TimeAxis
+from reprcompare.sessions.estimates import available_memory
 from reprcompare.sessions.images import Preprocess
 from reprcompare.sessions.labelling import feature_columns
 from reprcompare.sessions.layers import choose_layers
@@ -183,7 +184,7 @@ def record(
     with (
         RecordingWriter(target, session, overwrite=overwrite) as writer,
         as_it_was(network, device, training) as place,
-        Capture(network, chosen, time_axis) as capture,
+        Capture(network, chosen, time_axis, available_memory()) as capture,
         tqdm(
             total=None if source.size is None else source.size * max(1, len(states.steps)),
             unit="stimulus",

@@ -55,6 +55,13 @@ def test_memory_that_is_too_small_is_refused_with_a_batch_size_that_fits(tmp_pat
     record(NETWORK, STIMULI, layers="0", path=tmp_path / "a.nc", stimulus_ids=IDS, batch_size=2)
 
 
+def test_memory_is_watched_during_the_first_forward_pass(tmp_path, monkeypatch):
+    monkeypatch.setattr("reprcompare.sessions.session.available_memory", lambda: 4 * 144 * 9)
+    with pytest.raises(RecordingFailedError, match="smaller batch_size"):
+        record(NETWORK, STIMULI, layers="0", path=tmp_path / "a.nc", stimulus_ids=IDS)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_stimuli_that_can_be_read_only_once_are_not_used_up():
     with pytest.raises(InvalidInputError, match="only once"):
         preflight(NETWORK, iter(STIMULI), layers="0", stimulus_ids=IDS)
