@@ -35,7 +35,7 @@ def report_of_folder(folder: str | os.PathLike[str]) -> Page:
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> (folder / "tables").mkdir()
-    >>> _ = (folder / "tables" / "audit.csv").write_text("feature,share\\neasy,0.7\n")
+    >>> _ = (folder / "tables" / "audit.csv").write_text("feature,share\neasy,0.7\n")
     >>> [section.title for section in report_of_folder(folder).sections]
     ['Audit']
     """
