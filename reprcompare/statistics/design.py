@@ -114,7 +114,7 @@ def build_design(formula: str, table: pd.DataFrame) -> Design:
             f"mixed models need a pandas DataFrame with one observation a row, not "
             f"{type(table).__name__}"
         )
-    rows, notes = _usable_rows(parts, table)
+    rows, complete, notes = _usable_rows(parts, table)
     y = _outcome(parts.response, rows)
     fixed = _matrix(parts.fixed, rows)
     X = np.asarray(fixed, dtype=np.float64)
@@ -128,7 +128,7 @@ def build_design(formula: str, table: pd.DataFrame) -> Design:
     random = tuple(_random_term(bar, rows) for bar in parts.random)
     _refuse_split_pairs(random)
     wholes = {t.group: t.codes for t in random if t.codes is not None}
-    notes += outcome_notes(parts.response, y, wholes, list(rows.columns), table)
+    notes += outcome_notes(parts.response, y, wholes, list(rows.columns), table.loc[complete])
     return Design(str(formula), y, X, names, random, rows, fixed.design_info, tuple(notes))
 
 
@@ -249,8 +249,10 @@ def level_design(
     return Z
 
 
-def _usable_rows(parts: ModelFormula, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Keep the columns and rows that the model can use, and say what went."""
+def _usable_rows(
+    parts: ModelFormula, table: pd.DataFrame
+) -> tuple[pd.DataFrame, NDArray[np.bool_], list[str]]:
+    """Keep the columns and rows that the model can use, mark the rows, and say what went."""
     columns = used_columns(parts)
     for name in columns:
         if name not in table.columns:
@@ -280,7 +282,7 @@ def _usable_rows(parts: ModelFormula, table: pd.DataFrame) -> tuple[pd.DataFrame
         elif isinstance(rows[name].dtype, pd.api.extensions.ExtensionDtype):
             # Nullable, but complete by now.
             rows[name] = rows[name].to_numpy(dtype=rows[name].dtype.type)
-    return rows, notes
+    return rows, complete, notes
 
 
 def _outcome(expression: str, rows: pd.DataFrame) -> NDArray[np.float64]:

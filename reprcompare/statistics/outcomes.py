@@ -83,16 +83,20 @@ def outcome_notes(
         The groupings of the model, as codes of levels.
     columns : list of str
         Columns that the model uses.
-    table : pandas.DataFrame
-        The table that the rows came from.
+    table : pandas.DataFrame of n_rows
+        The same rows with all their columns.
 
     Returns
     -------
     list of str
     """
     notes = []
-    compositional = is_compositional(name, values, list(wholes.values()))
-    if compositional:
+    # Every region of a network is a whole of its own.
+    region = np.zeros(len(values), dtype=np.intp)
+    if "region" in table.columns:
+        region = pd.factorize(table["region"])[0]
+    candidates = [codes * (region.max() + 1) + region for codes in wholes.values()]
+    if is_compositional(name, values, candidates):
         notes.append(
             f"{name} is compositional: the parts of one {listing(wholes)} compete, so they are "
             "negatively correlated, the variance between wholes tends to 0 and tests within them "

@@ -202,6 +202,10 @@ def test_compositional_shares_are_recognised_and_the_right_model_offered():
     fit = mixed_model("share ~ complexity + (1|subject)", table)
     assert fit.status == "at the boundary"
     assert any("compositional" in note and "per_network_contrast" in note for note in fit.notes)
+    two = pd.concat([table.assign(region=r) for r in ("layer1", "layer2")])
+    notes = mixed_model("share ~ complexity + (1|subject)", two).notes
+    assert any("compositional" in note for note in notes)
+    assert any("2 regions" in note for note in notes)
     assert not any("compositional" in n for n in mixed_model("y ~ x + (1|subject)", trials()).notes)
 
 
