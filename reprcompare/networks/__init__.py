@@ -3,6 +3,7 @@
 from reprcompare.networks.mlp import ACTIVATIONS, mlp
 from reprcompare.networks.named import NETWORKS, Architecture, import_object, named_network
 from reprcompare.networks.training import OPTIMISERS, Trained, Training, train
+from reprcompare.networks.weights import load_weights, weights_sha256
 
 __all__ = [
     "ACTIVATIONS",
@@ -12,7 +13,9 @@ __all__ = [
     "Trained",
     "Training",
     "import_object",
+    "load_weights",
     "mlp",
     "named_network",
     "train",
+    "weights_sha256",
 ]

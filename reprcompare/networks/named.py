@@ -4,7 +4,6 @@ import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from reprcompare.errors import (
 from reprcompare.networks.baselines import Pixels, V1Like
 from reprcompare.networks.imagenet import efficientnet_lite0, preprocess
 from reprcompare.networks.mlp import mlp
+from reprcompare.networks.weights import load_weights
 
 
 @dataclass(frozen=True)
@@ -195,17 +195,11 @@ def _of_images(transform: Callable[..., torch.Tensor]) -> Callable[..., torch.Te
     return prepare
 
 
-def _load(network: nn.Module, weights: str) -> None:
-    if not Path(weights).is_file():
-        raise InvalidInputError(
-            f"there is no file of weights {weights}; give a path, or DEFAULT for those that come "
-            "with the network."
-        )
+def _load(network: nn.Module, path: str) -> None:
     try:
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch raises many kinds for a file that is no state dict
-        first = str(error).splitlines()[0]
+        network.load_state_dict(load_weights(path))
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
         raise InvalidInputError(
-            f"the weights in {weights} could not be loaded into the network: {first} Expected a "
-            "state dict of tensors, saved with torch.save(network.state_dict(), path)."
+            f"the weights in {path} do not fit {type(network).__name__}: {first}"
         ) from error

@@ -5,17 +5,14 @@ from reprcompare.sessions.layers import Layer, choose_layers
 from reprcompare.sessions.session import record
 from reprcompare.sessions.shards import join_shards, shard_path
 from reprcompare.sessions.stimuli import open_stimuli
-from reprcompare.sessions.weights import load_weights, weights_sha256
 
 __all__ = [
     "Estimate",
     "Layer",
     "choose_layers",
     "join_shards",
-    "load_weights",
     "open_stimuli",
     "preflight",
     "record",
     "shard_path",
-    "weights_sha256",
 ]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reprcompare.errors import InvalidInputError
-from reprcompare.sessions.weights import load_weights, weights_sha256
+from reprcompare.networks.weights import load_weights, weights_sha256
 
 Checkpoints = Mapping[int, Mapping[str, Tensor] | str | os.PathLike[str]]
 

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from reprcompare.errors import InvalidInputError
-from reprcompare.sessions import load_weights, record, weights_sha256
+from reprcompare.networks import load_weights, weights_sha256
+from reprcompare.sessions import record
 
 IDS = list("abcde")
 STIMULI = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))

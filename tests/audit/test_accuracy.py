@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from reprcompare.audit import accuracy
+from reprcompare.errors import NotIdentifiableError
+from reprcompare.recording import build_recording
+
+
+def answered(**coordinates):
+    """Four stimuli; the first response is right on all of b, the second on three of a."""
+    import pandas as pd
+
+    labels = pd.DataFrame({"a": [0, 1, 0, 1], "b": [0, 0, 1, 1]}, index=list("wxyz"))
+    recording = build_recording(
+        np.ones((4, 2)), stimulus_id=list("wxyz"), region="r", subject="s", labels=labels
+    )
+    logits = np.array([[-1.0, -2.0], [-1.0, 2.0], [1.0, -2.0], [1.0, -4.0]])
+    return recording.assign(
+        output=(("presentation", "by_subject", "response"), logits[:, None, :])
+    ).assign_coords(by_subject=["s"], **coordinates)
+
+
+@pytest.mark.parametrize(
+    "coordinates",
+    [{"response_feature": ("response", ["b", "a"])}, {"position": ("feature", [1, 0])}],
+)
+def test_responses_are_scored_against_the_feature_that_they_report(coordinates):
+    found = accuracy(answered(**coordinates)).set_index("feature")
+    assert found.accuracy.to_dict() == {"a": 0.75, "b": 1.0}
+    assert found.margin.to_dict() == {"a": 0.5, "b": 1.0}
+
+
+def test_missing_answers_do_not_count():
+    recording = answered(response_feature=("response", ["b", "a"]))
+    recording["output"][3, 0, 1] = np.nan
+    found = accuracy(recording).set_index("feature")
+    assert found.accuracy["a"] == 1
+    assert found.n_presentations["a"] == 3
+
+
+def test_what_cannot_be_scored_says_why():
+    with pytest.raises(NotIdentifiableError, match="no stored answers"):
+        accuracy(answered().drop_vars("output"))
+    with pytest.raises(NotIdentifiableError, match="which response reports which feature"):
+        accuracy(answered())
