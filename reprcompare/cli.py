@@ -254,15 +254,50 @@ def fetch(name: str, data_dir: Path | None) -> None:
 @click.argument("source")
 @click.option("--out", "path", type=FILE, required=True, help="The recording to write (.nc).")
 @click.option("--window", help="START:END in ms, averaged, where responses have time.")
+@click.option("--stimulus", help="Column that names the stimulus of each presentation.")
+@click.option("--region", help="Column of the neuroids, or one name for all of them.")
+@click.option("--subject", help="Column of the neuroids, or one name for all of them.")
+@click.option("--labels", type=FILE, help="CSV of labels, first column the stimulus id.")
+@click.option("--label", "columns", multiple=True, help="Column of SOURCE that is a label; repeat.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Option of the reader of this format, such as bin_width=10 or mask=m.nii; repeat.",
+)
+@click.option("--data-dir", type=FOLDER, help="Where public data sets lie.")
 @click.option("--overwrite", is_flag=True, help="Replace the file at --out.")
-def import_(source: str, path: Path, window: str | None, overwrite: bool) -> None:
+def import_(
+    source: str,
+    path: Path,
+    window: str | None,
+    stimulus: str | None,
+    region: str | None,
+    subject: str | None,
+    labels: Path | None,
+    columns: tuple[str, ...],
+    options: tuple[str, ...],
+    data_dir: Path | None,
+    overwrite: bool,
+) -> None:
     """Turn SOURCE, a file of another format or a catalogue name, into a recording."""
     import xarray as xr
 
-    options: dict[str, Any] = {}
+    if labels is not None and columns:
+        raise click.UsageError("give --labels, a table, or --label, columns of SOURCE, not both.")
+    given: dict[str, Any] = dict(_named_value(text) for text in options)
     if window is not None:
-        options["window"] = _pair(window, ":", float, "START:END in ms")
-    brain = rc.load_brain(source, **options)
+        given["window"] = _pair(window, ":", float, "START:END in ms")
+    brain = rc.load_brain(
+        source,
+        data_dir,
+        stimulus=stimulus,
+        region=region,
+        subject=subject,
+        labels=list(columns) or _labels(labels),
+        **given,
+    )
     if not isinstance(brain, xr.Dataset):
         raise UnknownNameError(
             f"{source!r} was published as RDMs, which are no recording; compare and audit take "
@@ -270,6 +305,19 @@ def import_(source: str, path: Path, window: str | None, overwrite: bool) -> Non
         )
     rc.save_recording(brain, path, overwrite=overwrite)
     click.echo(str(path))
+
+
+def _named_value(text: str) -> tuple[str, str]:
+    """Split NAME=VALUE; names with a hyphen mean those with an underscore."""
+    name, equals, value = text.partition("=")
+    taken = ("window", "stimulus", "region", "subject", "labels", "data_dir")
+    name = name.strip().replace("-", "_")
+    if not equals or not name or not value:
+        raise click.BadParameter(f"expected NAME=VALUE, got {text!r}.", param_hint="--option")
+    if name in taken:
+        flag = name.replace("_", "-")
+        raise click.BadParameter(f"{name} has a flag: use --{flag}.", param_hint="--option")
+    return name, value
 
 
 @commands.command()

@@ -1,13 +1,14 @@
 """From the tables that every source has, of presentations and of neuroids, to a recording."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from reprcompare.brains.stored import Stored
 from reprcompare.errors import InvalidInputError, UnknownNameError, listing, unknown_name
 from reprcompare.recording import build_recording, schema
 
@@ -65,13 +66,17 @@ class Naming:
         """Whether the caller said anything."""
         return any(getattr(self, field.name) is not None for field in fields(self))
 
+    def with_labels(self, stored: Sequence[str]) -> "Naming":
+        """Return the same with labels that the source names, unless the caller named others."""
+        return self if self.labels is not None or not stored else replace(self, labels=stored)
+
 
 AS_FOUND: Final = Naming()
 """Names as the source has them."""
 
 
 def assemble(
-    activity: np.ndarray,
+    activity: np.ndarray | Stored,
     presentations: pd.DataFrame,
     neuroids: pd.DataFrame,
     *,
@@ -86,7 +91,7 @@ def assemble(
     Parameters
     ----------
     activity : array, shape (n_presentations, n_neuroids[, n_time_bins])
-        Responses.
+        Responses; those that are `Stored` stay in their file until they are used.
     presentations, neuroids
         One row each; columns are recognised by their names (`ALIASES`), others are kept as
         coordinates. Presentations that only repeat a stimulus are numbered as repetitions.
@@ -152,8 +157,8 @@ def assemble(
     features = [] if labels is None else list(labels.columns)
     others = rows.drop(columns=["stimulus_id", *features], errors="ignore")
     on_presentations = _coordinates(others, "presentation")
-    return build_recording(
-        activity,
+    recording = build_recording(
+        activity.stand_in() if isinstance(activity, Stored) else activity,
         stimulus_id=rows["stimulus_id"].tolist(),
         region=columns["region"].tolist(),
         subject=columns["subject"].tolist(),
@@ -166,6 +171,12 @@ def assemble(
         time_bins=time_bins,
         **attributes,  # type: ignore[arg-type]
     )
+    if isinstance(activity, Stored):
+        attrs = dict(recording["activity"].attrs)
+        if activity.original != activity.dtype:
+            attrs["original_dtype"] = str(activity.original)
+        recording["activity"] = activity.variable(recording["activity"].dims, attrs)
+    return recording
 
 
 def canonical(

@@ -1,6 +1,5 @@
 """Brain-Score's BrainIO: assemblies as NetCDF files, stimulus sets as a table and a folder."""
 
-import json
 from pathlib import Path
 from typing import Final
 
@@ -10,11 +9,19 @@ import xarray as xr
 from PIL import Image, UnidentifiedImageError
 
 from reprcompare.brains.assembling import AS_FOUND, Naming, assemble, canonical, file_stem
+from reprcompare.brains.readable import readable
+from reprcompare.brains.stored import Stored
+from reprcompare.brains.travelling import (
+    NOTE,
+    label_columns,
+    note,
+    read_note,
+    restored,
+    with_levels,
+    without_what_stays,
+)
 from reprcompare.errors import InvalidInputError, RecordingExistsError, listing
-from reprcompare.recording import label_table, stimulus_set, validate_recording
-
-OWN: Final = "reprcompare_"
-"""Prefix of the attributes that carry what BrainIO has no place for."""
+from reprcompare.recording import stimulus_set
 
 
 def read_brainio(path: Path, naming: Naming = AS_FOUND) -> xr.Dataset:
@@ -39,42 +46,35 @@ def read_brainio(path: Path, naming: Naming = AS_FOUND) -> xr.Dataset:
     InvalidInputError
         If the file is damaged or holds no assembly.
     """
-    try:
+    with readable(path, "NetCDF file"):
         dataset = xr.open_dataset(path, engine="netcdf4")
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InvalidInputError(
-            f"{path} is not a readable NetCDF file: it is damaged, cut off or of another kind."
-        ) from error
-    assembly = _the_assembly(dataset, path)
+        assembly = _the_assembly(dataset, path)
+        content = read_note(assembly.attrs.get(NOTE))
+        rows = with_levels(_labels_on(assembly, "presentation"), content["features"])
+        columns = _labels_on(assembly, "neuroid")
     bins = None
     if "time_bin" in assembly.dims:
         start, end = (assembly[f"time_bin_{edge}"].values.tolist() for edge in ("start", "end"))
         bins = list(zip(start, end, strict=True))
-        assembly = assembly.transpose("presentation", "neuroid", "time_bin")
-    single = bins is not None and len(bins) == 1
+    # A recording's own axis of time is kept, even if it has one bin.
+    single = bins is not None and len(bins) == 1 and not content["attributes"]
     if single:
         assembly = assembly.isel(time_bin=0)
     recording = assemble(
-        # Labels are checked against a shape; the responses stay in the file until they are used.
-        np.broadcast_to(np.float32(0), assembly.shape),
-        _labels_on(assembly, "presentation"),
-        _labels_on(assembly, "neuroid"),
+        Stored.of(assembly.variable),
+        rows,
+        columns,
         source=str(path),
-        naming=_with_stored_labels(naming, assembly),
+        naming=naming.with_labels(list(content["features"])),
         time_bins=None if single else bins,
+        scales={name: described["scale"] for name, described in content["features"].items()},
         identifier=str(assembly.attrs.get("identifier") or file_stem(path)),
         stimulus_set=str(assembly.attrs.get("stimulus_set_identifier", "")),
-        kind=str(assembly.attrs.get(f"{OWN}kind", _kind(assembly))),
-        units=str(assembly.attrs.get(f"{OWN}units", "")),
-        long_name=str(assembly.attrs.get(f"{OWN}long_name", "")),
-        provenance=json.loads(assembly.attrs.get(f"{OWN}provenance", "{}")),
+        kind=_kind(assembly),
     )
-    attributes = recording["activity"].attrs | (
-        {"window": list(bins[0])} if single and bins else {}
-    )
-    recording["activity"] = assembly.variable.copy(deep=False)
-    recording["activity"].attrs = attributes
-    return recording
+    if single and bins:
+        recording["activity"].attrs["window"] = list(bins[0])
+    return restored(recording, content)
 
 
 def write_brainio(recording: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -84,7 +84,8 @@ def write_brainio(recording: xr.Dataset, path: str | Path, *, overwrite: bool = 
     ----------
     recording
         A recording without the axis `training_step`. Feature labels become coordinates of
-        presentations; `output` and `effect` have no place in an assembly and are not written.
+        presentations; what has no place in an assembly, such as `output` and `effect`, is not
+        written, and a warning and the attribute `preparation` of the file name it.
     path
         The file.
     overwrite
@@ -100,38 +101,25 @@ def write_brainio(recording: xr.Dataset, path: str | Path, *, overwrite: bool = 
     RecordingExistsError
         If the file exists and `overwrite` is not set.
     InvalidInputError
-        If the recording has an axis that assemblies do not have.
+        If the recording has an axis that assemblies do not have, or a feature and a coordinate of
+        one name.
     """
     target = Path(path)
-    validate_recording(recording)
+    whole = without_what_stays(recording, "a BrainIO assembly")
     if target.exists() and not overwrite:
         raise RecordingExistsError(f"{target} exists; pass overwrite=True to replace it.")
-    if "training_step" in recording.dims:
-        raise InvalidInputError(
-            "an assembly has no axis 'training_step'; select one step, or write several files."
-        )
-    activity = recording["activity"].drop_encoding()
-    assembly = activity.drop_attrs().rename("data")
     # Brain-Score groups neuroids of brains by 'animal' and those of models by 'layer' and 'model'.
-    network = recording.attrs["kind"] == "network"
+    network = whole.attrs["kind"] == "network"
     names = {"subject": "model" if network else "animal"} | ({"region": "layer"} if network else {})
-    aliases = {alias: ("neuroid", recording[name].values) for name, alias in names.items()}
-    assembly = assembly.assign_coords(aliases)
+    aliases = {alias: ("neuroid", whole[name].values) for name, alias in names.items()}
+    labels = {name: ("presentation", v) for name, v in label_columns(whole).items()}
+    assembly = whole["activity"].drop_encoding().drop_attrs().rename("data")
+    assembly = assembly.assign_coords(aliases | labels)
     attributes = {
-        "identifier": recording.attrs.get("identifier", ""),
-        "stimulus_set_identifier": recording.attrs.get("stimulus_set", ""),
-        f"{OWN}kind": recording.attrs["kind"],
-        f"{OWN}provenance": recording.attrs.get("provenance", "{}"),
-        f"{OWN}units": activity.attrs.get("units", ""),
-        f"{OWN}long_name": activity.attrs.get("long_name", ""),
+        "identifier": whole.attrs.get("identifier", ""),
+        "stimulus_set_identifier": whole.attrs.get("stimulus_set", ""),
+        NOTE: note(whole),
     }
-    if "label" in recording:
-        table = label_table(recording)
-        for name in table.columns:
-            values = table[name].loc[recording["stimulus_id"].values].to_numpy()
-            texts_or_numbers = values if values.dtype.kind == "f" else values.astype(np.str_)
-            assembly = assembly.assign_coords({name: ("presentation", texts_or_numbers)})
-        attributes[f"{OWN}features"] = json.dumps(list(table.columns))
     # Fixed-width types of today's xarray are strings of variable length in older ones.
     plain = assembly.to_dataset()
     for name in map(str, plain.coords):
@@ -167,10 +155,8 @@ def read_stimulus_set(table: Path, folder: Path | None = None) -> xr.Dataset:
     InvalidInputError
         If images are missing, damaged or of different sizes.
     """
-    try:
+    with readable(table, "table"):
         rows = pd.read_csv(table)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{table} is not a readable table: {error}") from error
     file = next((name for name in _FILE_COLUMNS if name in rows), None)
     identity = next((name for name in ("stimulus_id", "image_id") if name in rows), file)
     if file is None:
@@ -252,13 +238,6 @@ def _labels_on(assembly: xr.DataArray, dim: str) -> pd.DataFrame:
     doubled = {"subject": ("animal", "model"), "region": ("layer",)}
     surplus = [n for own, others in doubled.items() if own in table for n in others if n in named]
     return table.drop(columns=surplus)
-
-
-def _with_stored_labels(naming: Naming, assembly: xr.DataArray) -> Naming:
-    stored = assembly.attrs.get(f"{OWN}features")
-    if naming.labels is not None or stored is None:
-        return naming
-    return Naming(naming.stimulus, naming.region, naming.subject, json.loads(stored))
 
 
 def _kind(assembly: xr.DataArray) -> str:

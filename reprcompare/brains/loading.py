@@ -9,6 +9,7 @@ from typing import Final
 import netCDF4
 import pandas as pd
 import xarray as xr
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from rsatoolbox.rdm import RDMs
 
 from reprcompare.brains import finger7t, kriegeskorte2008
@@ -100,7 +101,8 @@ def load_brain(
     UnknownNameError
         If there is neither such an entry, nor such a part, nor such a file, nor such an option.
     InvalidInputError
-        If the file is damaged, empty, unlabelled or contradicts itself.
+        If the file is damaged, empty, unlabelled or contradicts itself, or an option has a wrong
+        type.
     DownloadError
         If the data set is not here and cannot be fetched.
     """
@@ -143,8 +145,7 @@ def _read(path: Path, naming: Naming, options: Mapping[str, object]) -> xr.Datas
             unknown_name("format", suffix, [".nc", *FORMATS], f"those that {path.name} could have")
         )
     reader = FORMATS[suffix]
-    _check_options(reader, options, path)
-    return reader(path, naming, **options)
+    return reader(path, naming, **_checked(reader, options, path))
 
 
 def _read_netcdf(path: Path, naming: Naming, options: Mapping[str, object]) -> xr.Dataset:
@@ -155,8 +156,7 @@ def _read_netcdf(path: Path, naming: Naming, options: Mapping[str, object]) -> x
     except OSError:
         is_recording = True  # open_recording says what is wrong with the file
     if not is_recording:
-        _check_options(read_brainio, options, path)
-        return read_brainio(path, naming)
+        return read_brainio(path, naming, **_checked(read_brainio, options, path))
     if naming.given or options:
         raise InvalidInputError(
             f"{path} is a recording and carries its own names; change them with xarray, or leave "
@@ -165,11 +165,25 @@ def _read_netcdf(path: Path, naming: Naming, options: Mapping[str, object]) -> x
     return open_recording(path)
 
 
-def _check_options(reader: Reader, options: Mapping[str, object], path: Path) -> None:
-    known = list(inspect.signature(reader).parameters)[2:]
-    for name in options:
+def _checked(reader: Reader, options: Mapping[str, object], path: Path) -> dict[str, object]:
+    """Return the options in the types that the reader takes, so that numbers may come as text."""
+    known = dict(list(inspect.signature(reader).parameters.items())[2:])
+    checked = {}
+    for name, value in options.items():
         if name not in known:
             raise UnknownNameError(unknown_name("option", name, known, f"reading {path.name}"))
+        expected = known[name].annotation
+        try:
+            checked[name] = TypeAdapter(expected, config=_ANY_CLASS).validate_python(value)
+        except ValidationError as error:
+            raise InvalidInputError(
+                f"reading {path.name}: {name} is {value!r}, expected "
+                f"{inspect.formatannotation(expected)}."
+            ) from error
+    return checked
+
+
+_ANY_CLASS: Final = ConfigDict(arbitrary_types_allowed=True)
 
 
 def load_stimuli(

@@ -1,16 +1,17 @@
 """MATLAB files, of version 5 (scipy) and 7.3 (which is HDF5)."""
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 import xarray as xr
 from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from reprcompare.brains.assembling import AS_FOUND, Naming
-from reprcompare.brains.tables import from_arrays
+from reprcompare.brains.readable import readable
+from reprcompare.brains.stored import Key, Stored
+from reprcompare.brains.tables import Names, from_arrays
 from reprcompare.errors import InvalidInputError, listing
 
 
@@ -18,7 +19,7 @@ def read_matlab(
     path: Path,
     naming: Naming = AS_FOUND,
     activity: str | None = None,
-    stimulus_ids: Sequence[object] | None = None,
+    stimulus_ids: Names | None = None,
 ) -> xr.Dataset:
     """Read a matrix of responses, presentations x neuroids, with vectors of labels beside it.
 
@@ -31,11 +32,12 @@ def read_matlab(
     activity
         Name of the matrix; ``activity``, or the only matrix of numbers, by default.
     stimulus_ids
-        One a presentation, if no variable holds them.
+        One a presentation, or the path of a text file with one a line, if no variable holds them.
 
     Returns
     -------
     xarray.Dataset
+        Of version 7.3 lazy: responses are read where they are used.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def read_matlab(
     return from_arrays(variables, str(path), naming, stimulus_ids, activity=activity)
 
 
-def read_variables(path: Path) -> dict[str, np.ndarray]:
+def read_variables(path: Path) -> dict[str, np.ndarray | Stored]:
     """Read all arrays of numbers and all lists of texts of a .mat file, of any version.
 
     Parameters
@@ -60,30 +62,26 @@ def read_variables(path: Path) -> dict[str, np.ndarray]:
 
     Returns
     -------
-    dict of str to numpy.ndarray
-        Matrices as MATLAB shows them; cell arrays of texts as arrays of strings.
+    dict of str to numpy.ndarray or Stored
+        Matrices as MATLAB shows them, those of version 7.3 lazy; cell arrays of texts as arrays of
+        strings.
 
     Raises
     ------
     InvalidInputError
         If the file is damaged or of another kind.
     """
-    try:
+    with readable(path, "MATLAB file"):
         if h5py.is_hdf5(path):
             with h5py.File(path) as file:
-                read = {name: _from_hdf5(file, item) for name, item in file.items()}
+                read = {name: _from_hdf5(file, item, path) for name, item in file.items()}
         else:
             content = loadmat(path, chars_as_strings=True)
             read = {n: _from_cells(v) for n, v in content.items() if not n.startswith("__")}
-    except (OSError, ValueError, MatReadError, NotImplementedError, TypeError) as error:
-        raise InvalidInputError(
-            f"{path} is not a readable MATLAB file (it is damaged, cut off or of another kind): "
-            f"{error}"
-        ) from error
     return {name: values for name, values in read.items() if values is not None}
 
 
-def _the_matrix(variables: dict[str, np.ndarray], path: Path) -> str:
+def _the_matrix(variables: dict[str, np.ndarray | Stored], path: Path) -> str:
     matrices = [
         name
         for name, values in variables.items()
@@ -114,7 +112,9 @@ def _from_cells(values: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _from_hdf5(file: h5py.File, item: h5py.Dataset | h5py.Group) -> np.ndarray | None:
+def _from_hdf5(
+    file: h5py.File, item: h5py.Dataset | h5py.Group, path: Path
+) -> np.ndarray | Stored | None:
     """Return one variable of a version 7.3 file; HDF5 stores MATLAB's arrays transposed."""
     kind = _kind(item)
     if not isinstance(item, h5py.Dataset) or item.attrs.get("MATLAB_empty", 0):
@@ -126,7 +126,18 @@ def _from_hdf5(file: h5py.File, item: h5py.Dataset | h5py.Group) -> np.ndarray |
         if all(_kind(cell) == "char" for cell in cells):
             return np.array([_text(cell[()].T) for cell in cells])
         return None
-    return item[()].T if item.dtype.kind in "fiub" else None
+    if item.dtype.kind not in "fiub":
+        return None
+    if item.ndim != 2 or 1 in item.shape or item.dtype.kind == "b":
+        return item[()].T
+    return Stored(item.shape[::-1], item.dtype, partial(_part, path, item.name))
+
+
+def _part(path: Path, name: str, key: Key) -> np.ndarray:
+    """Read a part of a matrix; the file is open no longer than that."""
+    with readable(path, "MATLAB file"), h5py.File(path) as file:
+        part: np.ndarray = file[name][key[::-1]].T
+        return part
 
 
 def _kind(item: h5py.Dataset | h5py.Group) -> str:

@@ -86,7 +86,7 @@ def _read(mne: Any, path: Path) -> tuple[Any, np.ndarray, pd.DataFrame]:
     for read in (_read_epochs, _read_evoked):
         try:
             return read(mne, path)
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError) as error:
+        except Exception as error:  # mne raises many kinds for what is damaged
             said.append(str(error).strip() or type(error).__name__)
     raise InvalidInputError(
         f"{path} is not a readable file of epochs or evoked responses (it is damaged, cut off or "

@@ -10,7 +10,8 @@ import xarray as xr
 
 from reprcompare.brains.assembling import AS_FOUND, Naming, assemble, file_stem
 from reprcompare.brains.optional import optional
-from reprcompare.errors import InvalidInputError
+from reprcompare.brains.readable import readable
+from reprcompare.errors import InvalidInputError, listing
 
 ENTITIES: Final = {"sub": "subject", "ses": "session", "run": "run"}
 """Parts of a BIDS file name and the coordinates that they become."""
@@ -35,7 +36,8 @@ def read_nifti(
         What the caller says about names; `stimulus` and `labels` are columns of `events`.
     events
         Table with a row for every volume, in their order (a BIDS events file will do); by default
-        the file ``..._events.tsv`` beside the image.
+        the file ``..._events.tsv`` of the run, beside the image or, of an image under
+        ``derivatives/PIPELINE/``, in the raw data set.
     mask
         3-D image; voxels other than 0 are read. By default all that ever differ from 0.
     atlas
@@ -88,10 +90,8 @@ def read_nifti(
 
 
 def _opened(nibabel: Any, path: str | Path) -> Any:
-    try:
+    with readable(path, "NIfTI or CIFTI file"):
         return nibabel.load(path)
-    except (OSError, nibabel.filebasedimages.ImageFileError, ValueError) as error:
-        raise InvalidInputError(f"{path} is not a readable NIfTI or CIFTI file: {error}") from error
 
 
 def _voxels(
@@ -134,13 +134,9 @@ def _voxels(
 def _volumes(image: Any, path: Path) -> Any:
     """Yield one volume after the other, so that only one lies in memory whole."""
     for index in range(image.shape[3]):
-        try:
-            yield np.asarray(image.dataobj[..., index])
-        except (OSError, EOFError, ValueError) as error:
-            raise InvalidInputError(
-                f"{path} breaks off at volume {index} of {image.shape[3]}: it is damaged or was "
-                f"cut off ({error})."
-            ) from error
+        with readable(path, f"NIfTI file from volume {index} of {image.shape[3]} on"):
+            volume = np.asarray(image.dataobj[..., index])
+        yield volume
 
 
 def _on_the_grid(nibabel: Any, other: str | Path, image: Any, path: Path) -> np.ndarray:
@@ -153,7 +149,8 @@ def _on_the_grid(nibabel: Any, other: str | Path, image: Any, path: Path) -> np.
             f"{other} (shape {loaded.shape}) does not lie on the grid of {path} (shape "
             f"{image.shape[:3]}); resample it to the image first."
         )
-    return np.asarray(loaded.dataobj).reshape(image.shape[:3])
+    with readable(other, "NIfTI file"):
+        return np.asarray(loaded.dataobj).reshape(image.shape[:3])
 
 
 def _region_names(labels: str | Path | pd.DataFrame | None) -> dict[int, str]:
@@ -170,7 +167,9 @@ def _region_names(labels: str | Path | pd.DataFrame | None) -> dict[int, str]:
 
 def _grayordinates(image: Any, path: Path) -> tuple[np.ndarray, pd.DataFrame]:
     """Return maps x grayordinates, with the structure of each as region."""
-    axis = image.header.get_axis(1)
+    with readable(path, "CIFTI file"):
+        axis = image.header.get_axis(1)
+        values = np.asarray(image.dataobj, dtype=np.float32)
     if not hasattr(axis, "vertex"):
         raise InvalidInputError(f"{path} has no axis of brain models (grayordinates).")
     table = pd.DataFrame({"region": [str(n).removeprefix("CIFTI_STRUCTURE_") for n in axis.name]})
@@ -180,24 +179,40 @@ def _grayordinates(image: Any, path: Path) -> tuple[np.ndarray, pd.DataFrame]:
         np.array(["-".join(map(str, voxel)) for voxel in axis.voxel]),
     )
     table["neuroid_id"] = table["region"] + "." + place
-    return np.asarray(image.dataobj, dtype=np.float32), table
+    return values, table
 
 
 def _events(path: Path, events: str | Path | pd.DataFrame | None) -> pd.DataFrame:
     if isinstance(events, pd.DataFrame):
         return events.reset_index(drop=True).copy()
-    beside = path.with_name(re.sub(r"_[^_]*$", "", path.name) + "_events.tsv")
-    source = Path(events) if events is not None else beside
-    if not source.is_file():
+    sources = [Path(events)] if events is not None else _events_files(path)
+    source = next((place for place in sources if place.is_file()), None)
+    if source is None:
         raise InvalidInputError(
-            f"{path}: nothing names its volumes; {source} does not exist. Give a table with one "
-            "row a volume with events=."
+            f"{path}: nothing names its volumes; looked for {listing(sources, 4) or 'nothing'}. "
+            "Give a table with one row a volume with events=."
         )
     return _table(source)
 
 
+def _events_files(path: Path) -> list[Path]:
+    """Return where BIDS puts the events of a run: beside it, or in the raw data it derives from."""
+    stem = path.name.split(".")[0]
+    parts = [part for part in stem.split("_") if part.partition("-")[0] in _OF_A_RUN]
+    runs = [own for own in (stem.split("_")[:-1], parts) if own]
+    names = dict.fromkeys("_".join([*own, "events.tsv"]) for own in runs)
+    folders = [path.parent]
+    steps = path.absolute().parent.parts
+    if "derivatives" in steps:
+        place = len(steps) - 1 - steps[::-1].index("derivatives")
+        folders.append(Path(*steps[:place], *steps[place + 2 :]))
+    return [folder / name for folder in folders for name in names]
+
+
+_OF_A_RUN: Final = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run")
+"""Parts of a BIDS name that the events of a run share with what is derived from it."""
+
+
 def _table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
-        raise InvalidInputError(f"{path} is not a readable table: {error}") from error
+    with readable(path, "table"):
+        return pd.read_csv(path, sep="," if path.suffix.lower() == ".csv" else "\t")

@@ -11,6 +11,7 @@ import xarray as xr
 
 from reprcompare.brains.assembling import AS_FOUND, Naming, assemble, file_stem
 from reprcompare.brains.optional import optional
+from reprcompare.brains.readable import readable
 from reprcompare.errors import InvalidInputError, UnknownNameError, listing, unknown_name
 
 MEASURES: Final = {"rate": "Hz", "count": "spikes"}
@@ -66,19 +67,21 @@ def read_nwb(
     if measure not in MEASURES:
         raise UnknownNameError(unknown_name("measure", measure, MEASURES))
     with _opened(path) as file:
-        rows = _trials(file, trials, path)
+        with readable(path, "NWB file"):
+            rows = _trials(file, trials, path)
         edges = _edges(rows, window, bin_width, align, path)
-        if signal == "units":
-            values, columns = _spikes(file, edges, measure, path)
-            units, long_name = MEASURES[measure], f"spike {measure}"
-        else:
-            series = _series(file, signal, path)
-            values, columns = _series_means(series, edges, path), _channels(series)
-            units, long_name = str(series.unit or ""), f"mean of {signal}"
-        columns["subject"] = getattr(file.subject, "subject_id", None)
-        if file.session_id and "session" not in rows:
-            rows["session"] = file.session_id
-        identifier = str(file.identifier or file_stem(path))
+        with readable(path, "NWB file"):
+            if signal == "units":
+                values, columns = _spikes(file, edges, measure, path)
+                units, long_name = MEASURES[measure], f"spike {measure}"
+            else:
+                series = _series(file, signal, path)
+                values, columns = _series_means(series, edges, path), _channels(series)
+                units, long_name = str(series.unit or ""), f"mean of {signal}"
+            columns["subject"] = getattr(file.subject, "subject_id", None)
+            if file.session_id and "session" not in rows:
+                rows["session"] = file.session_id
+            identifier = str(file.identifier or file_stem(path))
     bins = None
     if bin_width is not None and window is not None:
         starts = np.arange(edges.shape[1] - 1) * bin_width + window[0]
@@ -104,14 +107,9 @@ def read_nwb(
 def _opened(path: Path) -> Iterator[Any]:
     """Open the file, and say in a sentence if it cannot be."""
     pynwb = optional("pynwb", "nwb", "NWB files")
-    try:
+    with readable(path, "NWB file"):
         io = pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True)
         file = io.read()
-    except Exception as error:  # hdmf raises many kinds for what is no NWB file
-        raise InvalidInputError(
-            f"{path} is not a readable NWB file (it is damaged, cut off or of another kind): "
-            f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        ) from error
     try:
         yield file
     finally:

@@ -1,8 +1,6 @@
 """rsatoolbox's data sets and RDMs, as objects and as HDF5 files, in both directions."""
 
-import json
 from pathlib import Path
-from typing import Final
 
 import h5py
 import numpy as np
@@ -12,11 +10,17 @@ from rsatoolbox.data import Dataset, TemporalDataset, load_dataset
 from rsatoolbox.rdm import RDMs, load_rdm
 
 from reprcompare.brains.assembling import AS_FOUND, Naming, assemble, file_stem
+from reprcompare.brains.readable import readable
+from reprcompare.brains.travelling import (
+    NOTE,
+    label_columns,
+    note,
+    read_note,
+    restored,
+    with_levels,
+    without_what_stays,
+)
 from reprcompare.errors import InvalidInputError
-from reprcompare.recording import label_table, validate_recording
-
-ATTRIBUTES: Final = ("kind", "identifier", "stimulus_set", "provenance")
-"""Attributes of a recording that travel as descriptors of a data set."""
 
 
 def from_rsatoolbox(
@@ -51,23 +55,19 @@ def from_rsatoolbox(
         if name in whole and name not in columns:
             columns[name] = whole[name]
     bins = _time_bins(dataset.time_descriptors) if isinstance(dataset, TemporalDataset) else None
-    stored = json.loads(whole.get("features", "null"))
-    if naming.labels is None and stored:
-        naming = Naming(naming.stimulus, naming.region, naming.subject, stored)
-    return assemble(
+    content = read_note(whole.get(NOTE))
+    recording = assemble(
         np.asarray(dataset.measurements),
-        _table(dataset.obs_descriptors, dataset.n_obs),
+        with_levels(_table(dataset.obs_descriptors, dataset.n_obs), content["features"]),
         columns,
         source=source,
-        naming=naming,
+        naming=naming.with_labels(list(content["features"])),
         time_bins=bins,
-        kind=whole.get("kind", "brain"),
+        scales={name: described["scale"] for name, described in content["features"].items()},
         identifier=whole.get("identifier", ""),
         stimulus_set=whole.get("stimulus_set", ""),
-        units=whole.get("units", ""),
-        long_name=whole.get("long_name", ""),
-        provenance=json.loads(whole.get("provenance", "{}")),
     )
+    return restored(recording, content)
 
 
 def to_rsatoolbox(recording: xr.Dataset) -> Dataset | TemporalDataset:
@@ -76,7 +76,8 @@ def to_rsatoolbox(recording: xr.Dataset) -> Dataset | TemporalDataset:
     Parameters
     ----------
     recording
-        A recording without the axis `training_step`; `output` and `effect` have no place there.
+        A recording without the axis `training_step`. What has no place there, such as `output` and
+        `effect`, is left out, which a warning and the attribute `preparation` say.
 
     Returns
     -------
@@ -96,29 +97,19 @@ def to_rsatoolbox(recording: xr.Dataset) -> Dataset | TemporalDataset:
     >>> to_rsatoolbox(it).obs_descriptors["stimulus_id"].tolist()
     ['a', 'b', 'c']
     """
-    validate_recording(recording)
-    if "training_step" in recording.dims:
-        raise InvalidInputError(
-            "an rsatoolbox data set has no axis 'training_step'; select one step first."
-        )
-    descriptors = {name: str(recording.attrs.get(name, "")) for name in ATTRIBUTES}
-    descriptors |= {n: str(recording["activity"].attrs.get(n, "")) for n in ("units", "long_name")}
-    observations = _descriptors(recording, "presentation")
-    if "label" in recording:
-        table = label_table(recording).loc[recording["stimulus_id"].values]
-        descriptors["features"] = json.dumps(list(table.columns))
-        for name in table.columns:
-            values = table[name].to_numpy()
-            observations[name] = values if values.dtype.kind == "f" else values.astype(np.str_)
+    whole = without_what_stays(recording, "an rsatoolbox data set")
+    descriptors = {name: str(whole.attrs.get(name, "")) for name in ("identifier", "stimulus_set")}
+    descriptors[NOTE] = note(whole)
+    observations = _descriptors(whole, "presentation") | label_columns(whole)
     shared = {
         "descriptors": descriptors,
         "obs_descriptors": observations,
-        "channel_descriptors": _descriptors(recording, "neuroid"),
+        "channel_descriptors": _descriptors(whole, "neuroid"),
     }
-    activity = recording["activity"].values
-    if "time_bin" not in recording.dims:
+    activity = whole["activity"].values
+    if "time_bin" not in whole.dims:
         return Dataset(activity, **shared)
-    times = _descriptors(recording, "time_bin")
+    times = _descriptors(whole, "time_bin")
     return TemporalDataset(
         activity, **shared, time_descriptors={"time": times["time_bin_start"]} | times
     )
@@ -144,7 +135,7 @@ def read_rsatoolbox(path: Path, naming: Naming = AS_FOUND) -> xr.Dataset | RDMs:
     InvalidInputError
         If the file is damaged, was not saved by rsatoolbox, or carries no stimulus names.
     """
-    try:
+    with readable(path, "HDF5 file"):
         with h5py.File(path) as file:
             holds = set(file) | set(file.attrs)
         if "measurements" in holds:
@@ -156,10 +147,6 @@ def read_rsatoolbox(path: Path, naming: Naming = AS_FOUND) -> xr.Dataset | RDMs:
                 f"{path} is HDF5, but neither a data set nor RDMs saved by rsatoolbox; it holds "
                 f"{', '.join(sorted(holds)) or 'nothing'}."
             )
-    except (OSError, KeyError, RuntimeError) as error:
-        raise InvalidInputError(
-            f"{path} is not a readable HDF5 file: it is damaged, cut off or of another kind."
-        ) from error
     if "measurements" in holds:
         recording = from_rsatoolbox(dataset, naming, str(path))
         named = recording.attrs["identifier"] or file_stem(path)
@@ -201,7 +188,7 @@ def _table(descriptors: dict[str, object] | None, length: int) -> pd.DataFrame:
     kept = {
         str(name): np.asarray(values)
         for name, values in (descriptors or {}).items()
-        if name != "index" and np.asarray(values).shape == (length,)
+        if str(name) != "index" and np.asarray(values).shape == (length,)
     }
     return pd.DataFrame(kept, index=range(length))
 

@@ -11,8 +11,13 @@ import xarray as xr
 
 from reprcompare.brains.assembling import ALIASES, AS_FOUND, Naming, assemble, canonical, file_stem
 from reprcompare.brains.optional import optional
+from reprcompare.brains.readable import readable
+from reprcompare.brains.stored import Stored
 from reprcompare.errors import InvalidInputError, UnknownNameError, listing
 from reprcompare.errors import unknown_name as unknown
+
+Names = Sequence[object] | np.ndarray | pd.Series | pd.Index | str | Path
+"""Names as a list or array, or the path of a text file with one a line."""
 
 RESPONSES: Final = ("activity", "response", "rate", "spike_count", "beta", "value")
 """Names of the column that holds the response in a tidy table (one response a row)."""
@@ -62,7 +67,7 @@ def read_table(
 def read_numpy(
     path: Path,
     naming: Naming = AS_FOUND,
-    stimulus_ids: Sequence[object] | None = None,
+    stimulus_ids: Names | None = None,
 ) -> xr.Dataset:
     """Read a NumPy file: .npy with given stimulus ids, or .npz with an array beside its labels.
 
@@ -74,24 +79,24 @@ def read_numpy(
     naming
         What the caller says about names.
     stimulus_ids
-        One a presentation; required for .npy.
+        One a presentation, or the path of a text file with one a line; required for .npy.
 
     Returns
     -------
     xarray.Dataset
+        Of .npy lazy: responses are read where they are used.
 
     Raises
     ------
     InvalidInputError
         If the file is damaged, holds Python objects, or its arrays do not fit together.
     """
-    try:
-        content = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InvalidInputError(
-            f"{path} is not a readable NumPy file of numbers and texts: {error}"
-        ) from error
-    arrays = {"activity": content} if isinstance(content, np.ndarray) else _unpacked(content, path)
+    with readable(path, "NumPy file of numbers and texts"):
+        content = np.load(path, mmap_mode="r" if path.suffix == ".npy" else None)
+        if isinstance(content, np.ndarray):
+            arrays: dict[str, Any] = {"activity": Stored.of(content)}
+        else:
+            arrays = {name: _unpacked(content, name, path) for name in content.files}
     return from_arrays(arrays, str(path), naming, stimulus_ids)
 
 
@@ -99,7 +104,7 @@ def from_arrays(
     arrays: dict[str, Any],
     source: str,
     naming: Naming = AS_FOUND,
-    stimulus_ids: Sequence[object] | None = None,
+    stimulus_ids: Names | None = None,
     activity: str = "activity",
 ) -> xr.Dataset:
     """Make a recording of named arrays: one of responses, the others labels that fit its sides.
@@ -131,19 +136,21 @@ def from_arrays(
     """
     if activity not in arrays:
         raise UnknownNameError(unknown("array of responses", activity, arrays, source))
-    responses = np.asarray(arrays[activity])
-    if responses.ndim != 2 or responses.dtype.kind not in "fiu" or responses.size == 0:
+    given = arrays[activity]
+    responses = given if isinstance(given, Stored) else np.asarray(given)
+    kind = (responses.original if isinstance(responses, Stored) else responses.dtype).kind
+    if responses.ndim != 2 or kind not in "fiu" or responses.size == 0:
         raise InvalidInputError(
             f"{source}: {activity!r} has shape {responses.shape} and holds {responses.dtype}; "
             "expected numbers of shape (presentations, neuroids)."
         )
     vectors = {name: np.ravel(v) for name, v in arrays.items() if _is_vector(v)}
     if stimulus_ids is not None:
-        vectors["stimulus_id"] = np.asarray([str(name) for name in stimulus_ids])
-        if len(vectors["stimulus_id"]) != len(responses):
+        vectors["stimulus_id"] = np.asarray(_names(stimulus_ids))
+        if len(vectors["stimulus_id"]) != responses.shape[0]:
             raise InvalidInputError(
                 f"{source}: {len(vectors['stimulus_id'])} stimulus_ids were given for "
-                f"{len(responses)} presentations."
+                f"{responses.shape[0]} presentations."
             )
     # On a square matrix the lengths do not tell; the known names of neuroids' labels do.
     of_neuroids = {"neuroid_id", "region", "subject"}
@@ -151,7 +158,7 @@ def from_arrays(
     rows = {
         name: v
         for name, v in vectors.items()
-        if len(v) == len(responses)
+        if len(v) == responses.shape[0]
         and not (name.lower() in of_neuroids and len(v) == responses.shape[1])
     }
     columns = {
@@ -159,7 +166,7 @@ def from_arrays(
     }
     return assemble(
         responses,
-        pd.DataFrame(rows, index=range(len(responses))),
+        pd.DataFrame(rows, index=range(responses.shape[0])),
         pd.DataFrame(columns, index=range(responses.shape[1])),
         source=source,
         naming=naming,
@@ -167,15 +174,25 @@ def from_arrays(
     )
 
 
+def _names(given: Names) -> list[str]:
+    if not isinstance(given, str | Path):
+        return [str(name) for name in given]
+    with readable(given, "text file of stimulus ids"):
+        return Path(given).read_text("utf-8").splitlines()
+
+
 def _is_vector(values: object) -> bool:
-    shape = np.shape(np.asarray(values))
+    shape = values.shape if isinstance(values, Stored) else np.shape(np.asarray(values))
     return len(shape) == 1 or (len(shape) == 2 and 1 in shape)
 
 
-def _unpacked(content: np.lib.npyio.NpzFile, path: Path) -> dict[str, np.ndarray]:
+def _unpacked(content: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
     try:
-        return {name: content[name] for name in content.files}
+        unpacked: np.ndarray = content[name]
+        return unpacked
     except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
         raise InvalidInputError(
             f"{path} holds Python objects, which are not read because they could run code; save "
             "texts as arrays of strings."
@@ -183,18 +200,13 @@ def _unpacked(content: np.lib.npyio.NpzFile, path: Path) -> dict[str, np.ndarray
 
 
 def _read(path: Path) -> pd.DataFrame:
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         parquet = optional("pyarrow.parquet", "tables", "Parquet files")
-        try:
+        with readable(path, "Parquet file"):
             table: pd.DataFrame = parquet.read_table(path).to_pandas()
             return table
-        except (ValueError, OSError) as error:  # ArrowInvalid is a ValueError
-            raise InvalidInputError(f"{path} is not a readable Parquet file: {error}") from error
-    separator = "\t" if path.suffix == ".tsv" else ","
-    try:
-        return pd.read_csv(path, sep=separator)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{path} is not a readable table: {error}") from error
+    with readable(path, "table"):
+        return pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",")
 
 
 def _tidy(table: pd.DataFrame, response: str, path: Path, naming: Naming) -> xr.Dataset:

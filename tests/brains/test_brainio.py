@@ -39,7 +39,8 @@ def test_a_neural_assembly_keeps_every_value_at_its_labels(tmp_path):
     assembly.to_netcdf(tmp_path / "hvm.nc")
     recording = read_brainio(tmp_path / "hvm.nc", Naming(labels=["category_name"]))
     validate_recording(recording)
-    np.testing.assert_array_equal(recording.activity, assembly.transpose("presentation", ...))
+    expected = assembly.transpose("presentation", ...).astype(np.float32)
+    np.testing.assert_array_equal(recording.activity, expected)
     assert recording.stimulus_id.values.tolist() == ["im0", "im1", "im2"] * 2
     assert recording.subject.values.tolist() == ["Chabo", "Chabo", "Tito", "Tito"]
     assert recording.time_bin_end.values.tolist() == [120, 170]
