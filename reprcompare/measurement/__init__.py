@@ -3,11 +3,15 @@
 from reprcompare.measurement.averaging import average, time_window
 from reprcompare.measurement.instruments import INSTRUMENTS, Instrument
 from reprcompare.measurement.parts import Part, parts, shown
-from reprcompare.measurement.preparation import drop_missing, normalise_noise, zscore
+from reprcompare.measurement.preparation import (
+    drop_missing,
+    normalise_noise,
+    select_reliable,
+    zscore,
+)
 from reprcompare.measurement.reliability import (
     noise_ceiling,
     region_reliability,
-    select_reliable,
     spearman_brown,
     split_half,
 )

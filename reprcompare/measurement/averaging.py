@@ -105,7 +105,8 @@ def _over_axis(recording: xr.Dataset, axis: str) -> xr.Dataset:
     )
     for name, variable in recording.data_vars.items():
         if axis in variable.dims:
-            averaged[name] = variable.mean(axis, keep_attrs=True).astype(variable.dtype)
+            means = variable.mean(axis, keep_attrs=True)
+            averaged[name] = means.astype(_mean_type(variable))
     return _noted(averaged[list(recording.data_vars)], [axis])
 
 
@@ -147,16 +148,21 @@ def _group_means(variable: xr.DataArray, codes: np.ndarray, n_groups: int) -> xr
     Returns
     -------
     xarray.Variable
-        Same dimensions and type; `presentation` has length `n_groups`.
+        Same dimensions; `presentation` has length `n_groups`.
     """
     front = variable.transpose("presentation", ...)
-    means = np.empty((n_groups, *front.shape[1:]), dtype=variable.dtype)
+    means = np.empty((n_groups, *front.shape[1:]), dtype=_mean_type(variable))
     inner = int(np.prod(front.shape[2:]))
     columns = max(1, BLOCK_BYTES // (8 * n_groups * inner))
     for left in range(0, front.shape[1], columns):
         part = front[:, left : left + columns]
         means[:, left : left + columns] = _block_means(part, codes, n_groups)
     return xr.Variable(front.dims, means, variable.attrs).transpose(*variable.dims)
+
+
+def _mean_type(variable: xr.DataArray) -> np.dtype:
+    """Return the type that means are stored in; means of whole numbers are none."""
+    return variable.dtype if variable.dtype.kind == "f" else np.dtype(np.float32)
 
 
 def _block_means(part: xr.DataArray, codes: np.ndarray, n_groups: int) -> np.ndarray:

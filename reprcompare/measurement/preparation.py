@@ -1,4 +1,4 @@
-"""Preparation that leaves a recording a recording: missing values, scaling, noise."""
+"""Preparation that leaves a recording a recording: missing values, scaling, noise, selection."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -7,8 +7,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from reprcompare.errors import InvalidInputError, UnknownNameError, listing, unknown_name
+from reprcompare.errors import (
+    InvalidInputError,
+    NotIdentifiableError,
+    UnknownNameError,
+    listing,
+    unknown_name,
+)
 from reprcompare.measurement.parts import Part, parts, prepared
+from reprcompare.measurement.reliability import noise_ceiling
 
 LARGEST_COVARIANCE: Final = 20_000
 """Neuroids of a region beyond which their covariance would not fit into memory."""
@@ -163,6 +170,57 @@ def normalise_noise(recording: xr.Dataset, method: str = "multivariate") -> xr.D
         activity[np.ix_(part.presentations, part.neuroids)] = _NORMALISATIONS[method](part)
     said = f"{method} noise normalisation"
     return prepared(recording, said, activity, scaling=said)
+
+
+def select_reliable(recording: xr.Dataset, threshold: float = 0.1, seed: int = 0) -> xr.Dataset:
+    """Keep neuroids that are reliable in one half of the repetitions, and return the other half.
+
+    Selection and later analysis so never use the same trials.
+
+    Parameters
+    ----------
+    recording
+        A recording with at least three repetitions of every stimulus.
+    threshold
+        Smallest `ceiling_r2` of the selecting half (see `noise_ceiling`) that is kept.
+    seed
+        Of the split.
+
+    Returns
+    -------
+    xarray.Dataset
+        The presentations that did not take part in the selection.
+
+    Raises
+    ------
+    NotIdentifiableError
+        If a stimulus has fewer than three repetitions, or no neuroid is reliable enough.
+    """
+    stimulus = pd.factorize(recording["stimulus_id"].values)[0]
+    fewest = int(np.bincount(stimulus).min())
+    if fewest < 3:
+        raise NotIdentifiableError(
+            f"a stimulus was shown {fewest} time(s); selecting neuroids on independent data needs "
+            "three repetitions of every stimulus, two to select and one to keep."
+        )
+    order = np.random.default_rng(seed).permutation(len(stimulus))
+    rank = pd.Series(stimulus[order]).groupby(stimulus[order]).cumcount().to_numpy()
+    selecting = np.empty(len(stimulus), dtype=bool)
+    selecting[order] = rank < np.maximum(2, np.bincount(stimulus)[stimulus[order]] // 2)
+    table = noise_ceiling(recording.isel(presentation=np.flatnonzero(selecting)))
+    kept = table.set_index("neuroid_id").loc[recording["neuroid_id"].values, "ceiling_r2"]
+    places = np.flatnonzero(kept.to_numpy() >= threshold)
+    if not len(places):
+        raise NotIdentifiableError(
+            f"no neuroid reaches a noise ceiling of {threshold} (r2); the best has "
+            f"{kept.max():.3f}."
+        )
+    chosen = recording.isel(presentation=np.flatnonzero(~selecting), neuroid=places)
+    return prepared(
+        chosen,
+        f"kept {len(places)} of {len(kept)} neuroids with ceiling_r2 >= {threshold} in "
+        f"{selecting.sum()} other presentations (seed {seed})",
+    )
 
 
 def _univariate(part: Part) -> np.ndarray:

@@ -6,6 +6,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import f as f_distribution
+from scipy.stats import t as student
 
 from reprcompare.errors import (
     InvalidInputError,
@@ -13,15 +15,17 @@ from reprcompare.errors import (
     UnknownNameError,
     unknown_name,
 )
-from reprcompare.measurement.parts import Part, parts, prepared, stimulus_means
+from reprcompare.measurement.parts import Part, parts, stimulus_means
 
 SPLIT_HALF: Final = (
     "Pearson correlation over stimuli of the means of two halves of the repetitions, averaged over "
-    "random splits, corrected to all repetitions (Spearman-Brown)"
+    "random splits, corrected to all repetitions (Spearman-Brown); interval by jackknife over "
+    "stimuli on Fisher's z"
 )
 NOISE_CEILING: Final = (
     "signal variance / (signal variance + noise variance x mean of 1 / repetitions): the largest "
-    "r2 with the mean over repetitions (NCSNR; Allen et al. 2022)"
+    "r2 with the mean over repetitions (NCSNR; Allen et al. 2022); interval from the F "
+    "distribution of the ratio of variances (Shrout & Fleiss 1979)"
 )
 REGION: Final = (
     "sum of signal variances / variance of means over repetitions, summed over neuroids; interval "
@@ -48,7 +52,13 @@ def spearman_brown(reliability: np.ndarray | float, factor: float) -> np.ndarray
     return factor * r / (1 + (factor - 1) * r)
 
 
-def split_half(recording: xr.Dataset, n_splits: int = 100, seed: int = 0) -> pd.DataFrame:
+def split_half(
+    recording: xr.Dataset,
+    within: str | None = None,
+    n_splits: int = 100,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
     """Estimate the reliability of every neuroid by splitting the repetitions in halves.
 
     Where stimuli were repeated unequally often, every split uses as many presentations of each as
@@ -58,8 +68,12 @@ def split_half(recording: xr.Dataset, n_splits: int = 100, seed: int = 0) -> pd.
     ----------
     recording
         A recording with at least two repetitions of every stimulus.
+    within
+        As for `noise_ceiling`.
     n_splits
         Random splits that are averaged.
+    confidence
+        Of the interval over stimuli.
     seed
         Of the splits.
 
@@ -67,30 +81,46 @@ def split_half(recording: xr.Dataset, n_splits: int = 100, seed: int = 0) -> pd.
     -------
     pandas.DataFrame
         One neuroid a row: subject, region, neuroid_id, reliability (of the mean over
-        `n_repetitions`), n_repetitions, definition. Neuroids that never vary get NaN.
+        `n_repetitions`), ci_low, ci_high, n_repetitions, definition. Neuroids that never vary get
+        NaN; a border far below 0 is what Spearman-Brown makes of a negative correlation.
 
     Raises
     ------
     NotIdentifiableError
         If a stimulus was not repeated, or there are fewer than three stimuli.
+    InvalidInputError
+        If a number is out of range.
+
+    References
+    ----------
+    Efron 1981, Nonparametric estimates of standard error: the jackknife, the bootstrap and other
+    methods, Biometrika 68, 589.
     """
+    _require_interval(confidence, n_splits)
     random = np.random.default_rng(seed)
     rows = []
-    for part in parts(recording):
+    for part in _parts_within(recording, within):
         part.require_repeats()
-        _require_stimuli(part)
         n = int(part.counts.min())
         half = n // 2
         total = np.zeros(len(part.neuroids))
+        left_out = np.zeros((len(part.counts), len(part.neuroids)))
         for _ in range(n_splits):
-            first, second = _halves(part, half, random)
-            total += _correlations(first, second)
-        corrected = spearman_brown(total / n_splits, n / half)
-        rows.append(_table(recording, part, reliability=corrected, n_repetitions=n))
+            whole, without = _correlations(*_halves(part, half, random))
+            total += whole
+            left_out += without
+        low, high = _jackknife_interval(total / n_splits, left_out / n_splits, confidence)
+        corrected = {
+            name: spearman_brown(r, n / half)
+            for name, r in (("reliability", total / n_splits), ("ci_low", low), ("ci_high", high))
+        }
+        rows.append(_table(recording, part, **corrected, n_repetitions=n))
     return pd.concat(rows, ignore_index=True).assign(definition=SPLIT_HALF)
 
 
-def noise_ceiling(recording: xr.Dataset, within: str | None = None) -> pd.DataFrame:
+def noise_ceiling(
+    recording: xr.Dataset, within: str | None = None, confidence: float = 0.95
+) -> pd.DataFrame:
     """Estimate signal, noise and the largest reachable r2 of every neuroid.
 
     Noise variance is the variance of repetitions around their stimulus mean; signal variance the
@@ -105,31 +135,44 @@ def noise_ceiling(recording: xr.Dataset, within: str | None = None) -> pd.DataFr
     within
         A coordinate such as ``"run"`` whose blocks may differ by an offset of every neuroid, which
         is then neither signal nor noise. By default such drift counts as noise.
+    confidence
+        Of the interval of the ceiling, which is exact for normal responses and equally many
+        repetitions, and approximate otherwise.
 
     Returns
     -------
     pandas.DataFrame
         One neuroid a row: subject, region, neuroid_id, signal_variance, noise_variance, ncsnr
-        (ratio of standard deviations, single trial), ceiling_r2, definition.
+        (ratio of standard deviations, single trial), ceiling_r2, ci_low and ci_high (of
+        ceiling_r2), definition.
 
     Raises
     ------
     NotIdentifiableError
         If nothing was repeated, or there are fewer than three stimuli.
+    InvalidInputError
+        If the confidence is out of range.
 
     References
     ----------
     Allen et al. 2022, A massive 7T fMRI dataset to bridge cognitive neuroscience and artificial
-    intelligence, Nature Neuroscience 25, 116 (Methods, noise ceiling).
+    intelligence, Nature Neuroscience 25, 116 (Methods, noise ceiling). Shrout & Fleiss 1979,
+    Intraclass correlations, Psychological Bulletin 86, 420 (interval). Thomas & Hultquist 1978,
+    Interval estimation for the unbalanced case, Annals of Statistics 6, 582.
     """
+    _require_interval(confidence)
     rows = []
     for part in _parts_within(recording, within):
         signal, noise = _variances(part)
-        share = (1 / part.counts).mean()
+        remaining = (1 / part.counts).mean() * noise
         positive = np.maximum(signal, 0)
+        quantiles = f_distribution.ppf(
+            [(1 + confidence) / 2, (1 - confidence) / 2], len(part.counts) - 1, part.freedom
+        )
         with np.errstate(invalid="ignore", divide="ignore"):
             ncsnr = np.sqrt(positive / noise)
-            ceiling = positive / (positive + share * noise)
+            ceiling = positive / (positive + remaining)
+            low, high = (np.maximum(1 - q * remaining / (signal + remaining), 0) for q in quantiles)
         rows.append(
             _table(
                 recording,
@@ -138,6 +181,8 @@ def noise_ceiling(recording: xr.Dataset, within: str | None = None) -> pd.DataFr
                 noise_variance=noise,
                 ncsnr=ncsnr,
                 ceiling_r2=ceiling,
+                ci_low=low,
+                ci_high=high,
             )
         )
     return pd.concat(rows, ignore_index=True).assign(definition=NOISE_CEILING)
@@ -176,11 +221,7 @@ def region_reliability(
     NotIdentifiableError
         If nothing was repeated, or there are fewer than three stimuli.
     """
-    if not 0 < confidence < 1 or n_bootstrap < 1:
-        raise InvalidInputError(
-            f"expected a confidence between 0 and 1 and at least one draw, got {confidence} and "
-            f"{n_bootstrap}."
-        )
+    _require_interval(confidence, n_bootstrap)
     random = np.random.default_rng(seed)
     tail = (1 - confidence) / 2
     rows = []
@@ -201,57 +242,6 @@ def region_reliability(
             }
         )
     return pd.DataFrame(rows)
-
-
-def select_reliable(recording: xr.Dataset, threshold: float = 0.1, seed: int = 0) -> xr.Dataset:
-    """Keep neuroids that are reliable in one half of the repetitions, and return the other half.
-
-    Selection and later analysis so never use the same trials.
-
-    Parameters
-    ----------
-    recording
-        A recording with at least three repetitions of every stimulus.
-    threshold
-        Smallest `ceiling_r2` of the selecting half (see `noise_ceiling`) that is kept.
-    seed
-        Of the split.
-
-    Returns
-    -------
-    xarray.Dataset
-        The presentations that did not take part in the selection.
-
-    Raises
-    ------
-    NotIdentifiableError
-        If a stimulus has fewer than three repetitions, or no neuroid is reliable enough.
-    """
-    stimulus = pd.factorize(recording["stimulus_id"].values)[0]
-    fewest = int(np.bincount(stimulus).min())
-    if fewest < 3:
-        raise NotIdentifiableError(
-            f"a stimulus was shown {fewest} time(s); selecting neuroids on independent data needs "
-            "three repetitions of every stimulus, two to select and one to keep."
-        )
-    order = np.random.default_rng(seed).permutation(len(stimulus))
-    rank = pd.Series(stimulus[order]).groupby(stimulus[order]).cumcount().to_numpy()
-    selecting = np.empty(len(stimulus), dtype=bool)
-    selecting[order] = rank < np.maximum(2, np.bincount(stimulus)[stimulus[order]] // 2)
-    table = noise_ceiling(recording.isel(presentation=np.flatnonzero(selecting)))
-    kept = table.set_index("neuroid_id").loc[recording["neuroid_id"].values, "ceiling_r2"]
-    places = np.flatnonzero(kept.to_numpy() >= threshold)
-    if not len(places):
-        raise NotIdentifiableError(
-            f"no neuroid reaches a noise ceiling of {threshold} (r2); the best has "
-            f"{kept.max():.3f}."
-        )
-    chosen = recording.isel(presentation=np.flatnonzero(~selecting), neuroid=places)
-    return prepared(
-        chosen,
-        f"kept {len(places)} of {len(kept)} neuroids with ceiling_r2 >= {threshold} in "
-        f"{selecting.sum()} other presentations (seed {seed})",
-    )
 
 
 def _pooled(part: Part, weights: np.ndarray) -> np.ndarray:
@@ -308,6 +298,14 @@ def _parts_within(recording: xr.Dataset, within: str | None) -> Iterator[Part]:
             yield part.without_offsets(recording[within].values[part.presentations])
 
 
+def _require_interval(confidence: float, n_draws: int = 1) -> None:
+    if not 0 < confidence < 1 or n_draws < 1:
+        raise InvalidInputError(
+            f"expected a confidence between 0 and 1 and at least one split or draw, got "
+            f"{confidence} and {n_draws}."
+        )
+
+
 def _require_stimuli(part: Part) -> None:
     if len(part.counts) < 3:
         raise NotIdentifiableError(
@@ -326,11 +324,41 @@ def _halves(part: Part, half: int, random: np.random.Generator) -> tuple[np.ndar
     return first, second
 
 
-def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Correlate columns; NaN for columns that do not vary."""
+def _correlations(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Correlate columns, of all stimuli and without each one in turn.
+
+    Parameters
+    ----------
+    first, second : array, shape (n_stimuli, p)
+
+    Returns
+    -------
+    numpy.ndarray, shape (p,)
+        NaN for columns that do not vary.
+    numpy.ndarray, shape (n_stimuli, p)
+        The correlations that leave out one stimulus.
+    """
+    n = len(first)
     a, b = (x - x.mean(axis=0) for x in (first, second))
+    # Leaving out stimulus i moves the mean: sum of squares S becomes S - n / (n - 1) a_i^2.
+    away = n / (n - 1)
+    products, squares_a, squares_b = a * b, a**2, b**2
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+        cross, of_a, of_b = (x.sum(axis=0) for x in (products, squares_a, squares_b))
+        whole = cross / np.sqrt(of_a * of_b)
+        rest = (of_a - away * squares_a) * (of_b - away * squares_b)
+        return whole, (cross - away * products) / np.sqrt(rest)
+
+
+def _jackknife_interval(
+    whole: np.ndarray, left_out: np.ndarray, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the borders of a correlation, (p,), from those without each stimulus, (n, p)."""
+    n = len(left_out)
+    # Without any noise the correlation is 1, where Fisher's z has no value.
+    z, without = (np.arctanh(np.clip(r, -1 + 1e-15, 1 - 1e-15)) for r in (whole, left_out))
+    error = np.sqrt((n - 1) * without.var(axis=0)) * student.ppf((1 + confidence) / 2, n - 1)
+    return np.tanh(z - error), np.tanh(z + error)
 
 
 def _table(recording: xr.Dataset, part: Part, **columns: np.ndarray | int) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from scipy.io import savemat
 from reprcompare.audit import audit
 from reprcompare.brains import load_brain, to_rsatoolbox, write_brainio
 from reprcompare.comparison import compare
+from reprcompare.errors import ReprcompareError
 from reprcompare.geometry import rdm
 from reprcompare.measurement import average
 from reprcompare.recording import build_recording, label_table, save_recording
@@ -134,6 +135,59 @@ SOURCES = {
     "mne": as_epochs,
     "nifti": as_volumes,
 }
+
+
+OPTIONS = {"nwb": {"window": (0, 500)}, "mne": {"window": (0, 20)}, "nifti": {"events": ROWS}}
+"""What a reader needs to be told."""
+
+SURE = {"csv"}
+"""A text that ends early, or in which letters have changed, is a table all the same."""
+
+CRASHES = {"matlab"}
+"""scipy's reader of MATLAB 5 ends the whole program for some changed bytes."""
+
+
+def saved(source, original, folder):
+    folder.mkdir()
+    SOURCES[source](original, folder / "it")
+    (path,) = folder.iterdir()
+    return path
+
+
+def read_or_refuse(path, options):
+    """Load and read; any error but a sentence fails the test."""
+    try:
+        load_brain(path, **options)["activity"].load()
+    except ReprcompareError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("source", sorted({*SOURCES} - SURE))
+def test_damaged_and_empty_files_get_a_sentence(source, original, tmp_path):
+    path = saved(source, original, tmp_path / "whole")
+    content = path.read_bytes()
+    options = OPTIONS.get(source, {})
+    for share in (0.0, 0.05, 0.3, 0.6, 0.9):
+        cut = path.with_name(f"{round(100 * share)}{path.name[2:]}")
+        cut.write_bytes(content[: int(share * len(content))])
+        assert cut.name in read_or_refuse(cut, options)
+    foreign = path.with_name(f"foreign{path.name[2:]}")
+    foreign.write_bytes(np.random.default_rng(0).bytes(3000))
+    assert foreign.name in read_or_refuse(foreign, options)
+
+
+@pytest.mark.parametrize("source", sorted({*SOURCES} - CRASHES))
+def test_changed_bytes_never_end_in_a_traceback(source, original, tmp_path):
+    path = saved(source, original, tmp_path / "whole")
+    random = np.random.default_rng(1)
+    for number in range(8):
+        changed = bytearray(path.read_bytes())
+        for place in random.integers(len(changed), size=20):
+            changed[place] = random.integers(256)
+        other = path.with_name(f"{number}{path.name[2:]}")
+        other.write_bytes(changed)
+        read_or_refuse(other, OPTIONS.get(source, {}))
 
 
 def model():

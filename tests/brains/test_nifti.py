@@ -115,7 +115,10 @@ def test_what_does_not_fit_together_is_said(run, tmp_path):
 
 
 def test_unlabelled_damaged_and_foreign_files_get_a_sentence(run, tmp_path):
-    with pytest.raises(InvalidInputError, match=r"nothing names its volumes; looked for .*lonely_events\.tsv\. Give"):
+    with pytest.raises(
+        InvalidInputError,
+        match=r"nothing names its volumes; looked for .*lonely_events\.tsv\. Give",
+    ):
         load_brain(save(betas(), tmp_path / "lonely_betas.nii"))
     (tmp_path / "text.nii").write_text("no image")
     with pytest.raises(InvalidInputError, match="not a readable NIfTI"):
@@ -125,5 +128,7 @@ def test_unlabelled_damaged_and_foreign_files_get_a_sentence(run, tmp_path):
         content = whole.read_bytes()
         cut = tmp_path / f"cut-{name}"
         cut.write_bytes(content[: len(content) * 2 // 3])
-        with pytest.raises(InvalidInputError, match=r"not a readable NIfTI file from volume|not a readable"):
+        with pytest.raises(
+            InvalidInputError, match=r"not a readable NIfTI file from volume|not a readable"
+        ):
             load_brain(cut, events=EVENTS)

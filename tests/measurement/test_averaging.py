@@ -126,6 +126,20 @@ def test_time_and_training_are_averaged_as_axes():
     assert result.sizes == {"presentation": 3, "neuroid": 4}
 
 
+def test_means_of_whole_numbers_are_not_cut_to_whole_numbers():
+    recording = build_recording(
+        np.array([[[1, 2]], [[2, 5]]]),
+        stimulus_id=["a", "a"],
+        region="IT",
+        subject="m",
+        presentation={"repetition": [0, 1]},
+        time_bins=[(0, 1), (1, 2)],
+    )
+    recording["activity"] = recording["activity"].astype(np.int64)  # as xarray users may have them
+    assert average(recording).activity.values.ravel().tolist() == [1.5, 3.5]
+    assert average(recording, "time_bin").activity.values.ravel().tolist() == [1.5, 3.5]
+
+
 def test_a_window_takes_the_bins_inside_it():
     activity = np.arange(2 * 1 * 4, dtype=np.float32).reshape(2, 1, 4)
     recording = build_recording(

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from reprcompare.errors import InvalidInputError, NotIdentifiableError, UnknownNameError
 from reprcompare.measurement import (
@@ -10,6 +11,7 @@ from reprcompare.measurement import (
     spearman_brown,
     split_half,
 )
+from reprcompare.measurement.reliability import _correlations, _jackknife_interval
 from reprcompare.recording import build_recording, select
 
 SNR = np.array([0.1, 0.5, 2.0])
@@ -31,38 +33,104 @@ def measured(random, n_stimuli=300, n_repetitions=4, snr=SNR, extra=0):
     )
 
 
-def mean_over_simulations(estimate, n=200, **options):
-    random = np.random.default_rng(1)
-    return np.mean([estimate(measured(random, **options)) for _ in range(n)], axis=0)
+def simulated(n=200, n_stimuli=300, n_repetitions=4, snr=SNR, extra=0, seed=1):
+    """Return `n` simulations at once: independent neuroids, each simulation a subject."""
+    recording = measured(
+        np.random.default_rng(seed), n_stimuli, n_repetitions, np.tile(snr, n), extra
+    )
+    subject = np.repeat([f"simulation-{i}" for i in range(n)], len(snr))
+    region = np.tile(["V4", "IT", "IT"], n)
+    return recording.assign_coords(subject=("neuroid", subject), region=("neuroid", region))
+
+
+def as_one(recording):
+    """Return the same neuroids as one region, which estimates per neuroid do not depend on."""
+    n = recording.sizes["neuroid"]
+    return recording.assign_coords(
+        subject=("neuroid", np.full(n, "all")), region=("neuroid", np.full(n, "all"))
+    )
+
+
+def mean_by_snr(table, columns):
+    """Average over simulations: array of shape (n_snr, n_columns)."""
+    return table[columns].to_numpy().reshape(-1, len(SNR), len(columns)).mean(axis=0)
+
+
+def coverage_by_snr(table, expected):
+    low, high = (table[name].to_numpy().reshape(-1, len(SNR)) for name in ("ci_low", "ci_high"))
+    return ((low <= expected) & (expected <= high)).mean(axis=0)
 
 
 @pytest.mark.parametrize("n_repetitions", [2, 3, 4])
 def test_split_half_is_unbiased_and_equals_the_closed_form(n_repetitions):
-    found = mean_over_simulations(
-        lambda recording: split_half(recording, n_splits=5)["reliability"],
-        n_repetitions=n_repetitions,
-    )
+    table = split_half(as_one(simulated(n=1000, n_repetitions=n_repetitions)), n_splits=5)
     expected = n_repetitions * SNR / (1 + n_repetitions * SNR)
+    found = mean_by_snr(table, ["reliability"])[:, 0]
     np.testing.assert_allclose(found, expected, atol=0.01)
+    # Nominal 0.95, with a standard error of 0.007.
+    coverage = coverage_by_snr(table, expected)
+    assert (coverage > 0.9).all()
+    assert (coverage < 1.0).all()
 
 
 @pytest.mark.parametrize("extra", [0, 150])
 def test_signal_and_noise_variances_are_unbiased(extra):
     """Also when half of the stimuli were repeated once more than the others."""
-    found = mean_over_simulations(
-        lambda recording: noise_ceiling(recording)[["signal_variance", "noise_variance"]],
-        extra=extra,
-    )
+    table = noise_ceiling(as_one(simulated(extra=extra)))
+    found = mean_by_snr(table, ["signal_variance", "noise_variance"])
     np.testing.assert_allclose(found[:, 0], SNR, atol=0.03)
     np.testing.assert_allclose(found[:, 1], 1, atol=0.01)
 
 
 def test_the_noise_ceiling_equals_the_closed_form():
-    found = mean_over_simulations(
-        lambda recording: noise_ceiling(recording)[["ncsnr", "ceiling_r2"]], n_stimuli=600
-    )
+    table = noise_ceiling(as_one(simulated(n_stimuli=600)))
+    found = mean_by_snr(table, ["ncsnr", "ceiling_r2"])
     np.testing.assert_allclose(found[:, 0], np.sqrt(SNR), atol=0.01)
     np.testing.assert_allclose(found[:, 1], 4 * SNR / (1 + 4 * SNR), atol=0.01)
+
+
+@pytest.mark.parametrize("extra", [0, 15])
+def test_the_interval_of_the_noise_ceiling_covers_the_truth(extra):
+    """Few stimuli, where an interval matters; 2000 simulations, standard error 0.005."""
+    recording = as_one(simulated(n=2000, n_stimuli=30, extra=extra))
+    mean_share = 1 / 4 if extra == 0 else (1 / 4 + 1 / 5) / 2
+    table = noise_ceiling(recording)
+    coverage = coverage_by_snr(table, SNR / (SNR + mean_share))
+    np.testing.assert_allclose(coverage, 0.95, atol=0.015)
+    narrow = noise_ceiling(recording, confidence=0.5)
+    np.testing.assert_allclose(coverage_by_snr(narrow, SNR / (SNR + mean_share)), 0.5, atol=0.04)
+
+
+def test_leaving_out_stimuli_equals_correlating_without_them():
+    halves = np.random.default_rng(5).normal(size=(2, 20, 3))
+    whole, left_out = _correlations(*halves)
+    low, high = _jackknife_interval(whole, left_out, 0.9)
+    for place in range(3):
+        pair = halves[:, :, place]
+        assert whole[place] == pytest.approx(np.corrcoef(pair)[0, 1])
+        r = [np.corrcoef(np.delete(pair, i, axis=1))[0, 1] for i in range(20)]
+        np.testing.assert_allclose(left_out[:, place], r)
+        error = np.sqrt(19 / 20 * ((np.arctanh(r) - np.arctanh(r).mean()) ** 2).sum())
+        reach = scipy.stats.t.ppf(0.95, 19) * error
+        assert np.arctanh(high[place]) - np.arctanh(whole[place]) == pytest.approx(reach)
+        assert np.arctanh(whole[place]) - np.arctanh(low[place]) == pytest.approx(reach)
+
+
+def test_a_measurement_without_noise_is_wholly_reliable():
+    activity = np.random.default_rng(0).normal(size=(10, 2))
+    recording = build_recording(
+        np.concatenate([activity, activity]),
+        stimulus_id=[f"s{i}" for i in range(10)] * 2,
+        region="IT",
+        subject="m",
+        presentation={"repetition": np.repeat([0, 1], 10)},
+    )
+    for table, name in (
+        (split_half(recording), "reliability"),
+        (noise_ceiling(recording), "ceiling_r2"),
+        (region_reliability(recording), "reliability"),
+    ):
+        np.testing.assert_allclose(table[[name, "ci_low", "ci_high"]], 1, atol=1e-6)
 
 
 def test_a_perfect_model_reaches_the_noise_ceiling_and_none_exceeds_it():
@@ -84,34 +152,39 @@ def test_a_perfect_model_reaches_the_noise_ceiling_and_none_exceeds_it():
 def test_regions_pool_variance_and_their_interval_covers_the_truth():
     """Closed form: sums of signal over sums of signal and noise / n."""
     truth = {"V4": 0.4 / 1.4, "IT": 4 * 2.5 / (4 * 2.5 + 2)}
-    random = np.random.default_rng(2)
-    tables = [
-        region_reliability(measured(random, n_stimuli=150), n_bootstrap=200) for _ in range(100)
-    ]
-    for place, (region, expected) in enumerate(truth.items()):
-        rows = pd.DataFrame([table.iloc[place] for table in tables])
-        assert set(rows["region"]) == {region}
-        assert rows["reliability"].mean() == pytest.approx(expected, abs=0.015)
+    table = region_reliability(simulated(n=500, seed=2), n_bootstrap=100)
+    for region, expected in truth.items():
+        rows = table[table["region"] == region]
+        assert len(rows) == 500
+        assert rows["reliability"].mean() == pytest.approx(expected, abs=0.01)
         covered = ((rows["ci_low"] <= expected) & (expected <= rows["ci_high"])).mean()
-        assert covered >= 0.85  # nominal 0.95; 0.85 is four standard errors of 100 trials below
+        assert covered >= 0.9  # nominal 0.95; 0.9 is five standard errors below
+
+
+def drifting(recording):
+    """Add an offset to every neuroid in every run, far larger than its noise."""
+    run = recording.repetition.values
+    drift = 10 * np.random.default_rng(0).normal(size=(4, recording.sizes["neuroid"]))
+    shifted = recording.assign(activity=recording.activity + drift[run])
+    return shifted.assign_coords(run=("presentation", run))
 
 
 @pytest.mark.parametrize("n_stimuli", [5, 40])
 def test_drift_between_runs_can_be_left_out_of_the_noise(n_stimuli):
     """Closed form without drift, however large the drift and however few the stimuli."""
+    recording = as_one(simulated(n=10_000 // n_stimuli, n_stimuli=n_stimuli))
+    table = noise_ceiling(drifting(recording), within="run")
+    found = mean_by_snr(table, ["signal_variance", "noise_variance"])
+    np.testing.assert_allclose(found[:, 1], 1, atol=0.05)
+    np.testing.assert_allclose(found[:, 0], SNR, rtol=0.2)
 
-    def estimate(recording):
-        drift = 10 * np.random.default_rng(0).normal(size=(4, 3))
-        drifting = recording.assign(
-            activity=recording.activity + drift[recording.repetition.values]
-        )
-        drifting = drifting.assign_coords(run=("presentation", recording.repetition.values))
-        table = noise_ceiling(drifting, within="run")
-        return np.stack([table["signal_variance"], table["noise_variance"]])
 
-    found = mean_over_simulations(estimate, n_stimuli=n_stimuli, n=2000 // n_stimuli)
-    np.testing.assert_allclose(found[1], 1, atol=0.05)
-    np.testing.assert_allclose(found[0], SNR, rtol=0.2)
+def test_drift_between_runs_can_be_left_out_of_split_half():
+    recording = drifting(as_one(simulated()))
+    expected = 4 * SNR / (1 + 4 * SNR)
+    table = split_half(recording, within="run", n_splits=5)
+    np.testing.assert_allclose(mean_by_snr(table, ["reliability"])[:, 0], expected, atol=0.01)
+    assert (mean_by_snr(split_half(recording, n_splits=5), ["reliability"])[:, 0] < expected).all()
 
 
 def test_regions_and_neuroids_agree_on_drift():
@@ -135,9 +208,8 @@ def test_unbalanced_runs_and_unknown_coordinates_are_refused():
 
 
 def test_noise_alone_has_no_reliability_on_average():
-    found = mean_over_simulations(
-        lambda r: region_reliability(r, n_bootstrap=1)["reliability"], snr=np.zeros(3)
-    )
+    table = region_reliability(simulated(n=500, snr=np.zeros(3)), n_bootstrap=1)
+    found = table.groupby("region")["reliability"].mean()
     np.testing.assert_allclose(found, 0, atol=0.01)
 
 
@@ -145,6 +217,7 @@ def test_every_number_carries_its_definition():
     recording = measured(np.random.default_rng(0))
     for table in (split_half(recording), noise_ceiling(recording), region_reliability(recording)):
         assert table["definition"].str.len().min() > 20
+        assert (table["ci_low"] < table["ci_high"]).all()
 
 
 def test_spearman_brown_inverts():
@@ -190,6 +263,14 @@ def test_selection_of_pure_noise_does_not_make_it_reliable():
     kept = select_reliable(recording, threshold=0.2)
     assert 0 < kept.sizes["neuroid"] < 200
     assert region_reliability(kept)["reliability"].mean() == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 95])
+def test_a_confidence_that_is_none_is_refused(confidence):
+    recording = measured(np.random.default_rng(0))
+    for estimate in (split_half, noise_ceiling, region_reliability):
+        with pytest.raises(InvalidInputError, match="confidence between 0 and 1"):
+            estimate(recording, confidence=confidence)
 
 
 def test_too_high_a_threshold_is_said():
