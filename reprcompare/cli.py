@@ -226,17 +226,24 @@ def data() -> None:
 
 
 @data.command("list")
+@click.argument("name", required=False)
 @as_json
-def list_(as_json: bool) -> None:
-    """List the public data sets of the catalogue."""
-    from reprcompare.brains import catalogue
+def list_(name: str | None, as_json: bool) -> None:
+    """List the public data sets of the catalogue, or all that is known of NAME."""
+    from reprcompare.brains import catalogue, entry
 
+    if name is not None:
+        said = entry(name).model_dump()
+        lines = [f"{key}: {value}" for key, value in said.items() if value]
+        click.echo(json.dumps(said) if as_json else "\n".join(lines))
+        return
     table = catalogue()
     if as_json:
         _show(table, as_json)
         return
-    for entry in table.itertuples():
-        click.echo(f"{entry.name:<20} {entry.title}")
+    for item in table.to_dict("records"):
+        size = f"{item['megabytes']:.1f} MB" if item["megabytes"] > 0 else "by hand"
+        click.echo(f"{item['name']:<24} {size:>8}  {item['title']}")
 
 
 @data.command()

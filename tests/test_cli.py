@@ -126,6 +126,59 @@ def test_a_table_of_another_format_becomes_a_recording(call, tmp_path):
     assert open_recording(tmp_path / "rates.nc").sizes["neuroid"] == 3
 
 
+def test_all_that_is_known_of_a_data_set_is_printed(call):
+    status, out, _ = call("data", "list", "kriegeskorte2008")
+    assert status == 0
+    assert "sha256" in out
+    assert json.loads(call("data", "list", "nsd", "--json")[1])["files"] == []
+
+
+def test_names_labels_and_options_of_the_reader_are_given_on_the_command_line(call, tmp_path):
+    rows = pd.DataFrame({"picture": list("abab"), "age": 3, "u_1": range(4), "u_2": 1.5})
+    rows.to_csv(tmp_path / "it.csv", index=False)
+    pd.DataFrame({"id": ["a", "b"], "animate": [1, 0]}).to_csv(tmp_path / "l.csv", index=False)
+    source = ("data", "import", tmp_path / "it.csv", "--stimulus", "picture")
+    names = ("--region", "IT", "--subject", "m", "--option", "neuroids=u_*")
+    out = ("--out", tmp_path / "it.nc", "--overwrite")
+    status, _, err = call(*source, *names, "--labels", tmp_path / "l.csv", *out)
+    assert (status, err) == (0, "")
+    recording = open_recording(tmp_path / "it.nc")
+    assert recording.stimulus_id.values.tolist() == list("abab")
+    assert set(recording.region.values) == {"IT"}
+    assert recording.neuroid_id.values.tolist() == ["u_1", "u_2"]
+    assert recording.label.values.ravel().tolist() == [1, 0, 1, 0]
+    status, _, err = call(*source, *names, "--label", "age", *out)
+    assert (status, err) == (0, "")
+    for wrong, code, said in (
+        (("--option", "neuroid=u_*"), 1, "did you mean 'neuroids'"),
+        (("--option", "neuroids"), 2, "expected NAME=VALUE"),
+        (("--option", "window=1:2"), 2, "use --window"),
+        (("--label", "age", "--labels", tmp_path / "l.csv"), 2, "not both"),
+        (("--label", "ages"), 1, "did you mean 'age'"),
+    ):
+        status, _, err = call(*source, *wrong, *out)
+        assert status == code
+        assert said in err
+
+
+def test_numbers_among_options_are_understood(call, tmp_path):
+    mne = pytest.importorskip("mne")
+    epochs = mne.EpochsArray(
+        np.random.default_rng(0).normal(size=(3, 2, 40)),
+        mne.create_info(2, 100.0, "eeg"),
+        metadata=pd.DataFrame({"image": list("abc")}),
+        verbose="error",
+    )
+    epochs.save(tmp_path / "x-epo.fif", verbose="error")
+    imported = ("data", "import", tmp_path / "x-epo.fif", "--out", tmp_path / "x.nc")
+    status, _, err = call(*imported, "--window", "0:200", "--option", "bin-width=50")
+    assert (status, err) == (0, "")
+    assert open_recording(tmp_path / "x.nc").sizes["time_bin"] == 4
+    status, _, err = call(*imported, "--overwrite", "--option", "bin_width=wide")
+    assert status == 1
+    assert "bin_width is 'wide', expected float" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

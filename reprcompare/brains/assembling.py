@@ -61,6 +61,14 @@ class Naming:
     subject: str | None = None
     labels: Sequence[str] | pd.DataFrame | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse labels that are neither names nor a table."""
+        if self.labels is not None and not isinstance(self.labels, Iterable):
+            raise InvalidInputError(
+                f"labels is {self.labels!r}; expected names of columns, or a table indexed by "
+                "stimulus id."
+            )
+
     @property
     def given(self) -> bool:
         """Whether the caller said anything."""
@@ -248,7 +256,7 @@ def _column_or_constant(
     if said is not None and said in neuroids.columns:
         return _texts(neuroids[said].reset_index(drop=True), UNKNOWN)
     if said is not None or name not in columns:
-        return pd.Series([said or UNKNOWN] * len(columns), dtype=object)
+        return pd.Series([str(said or UNKNOWN)] * len(columns), dtype=object)
     return _texts(columns[name], UNKNOWN)
 
 

@@ -23,7 +23,7 @@ from reprcompare.brains.nifti import read_nifti
 from reprcompare.brains.nwb import read_nwb
 from reprcompare.brains.rsatoolbox_files import read_rsatoolbox
 from reprcompare.brains.tables import read_numpy, read_table
-from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
+from reprcompare.errors import InvalidInputError, UnknownNameError, listing, unknown_name
 from reprcompare.recording import open_recording
 
 Parts = Mapping[str, Callable[[Mapping[str, Path]], xr.Dataset | RDMs]]
@@ -120,6 +120,9 @@ def load_brain(
             raise UnknownNameError(unknown_name("part", part, known, name))
         return _described(parts[part](fetch(name, data_dir)), entry(name))
     path = Path(source)
+    if path.is_dir():
+        inside = listing(sorted(item.name for item in path.iterdir())) or "nothing"
+        raise InvalidInputError(f"{source} is a folder; name a file in it. It holds {inside}.")
     if not path.is_file():
         raise UnknownNameError(_nothing_there(str(source), path, data_dir))
     return _read(path, naming, options)

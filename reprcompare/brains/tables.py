@@ -138,10 +138,10 @@ def from_arrays(
         raise UnknownNameError(unknown("array of responses", activity, arrays, source))
     given = arrays[activity]
     responses = given if isinstance(given, Stored) else np.asarray(given)
-    kind = (responses.original if isinstance(responses, Stored) else responses.dtype).kind
-    if responses.ndim != 2 or kind not in "fiu" or responses.size == 0:
+    dtype = responses.original if isinstance(responses, Stored) else responses.dtype
+    if responses.ndim != 2 or dtype.kind not in "fiu" or responses.size == 0:
         raise InvalidInputError(
-            f"{source}: {activity!r} has shape {responses.shape} and holds {responses.dtype}; "
+            f"{source}: {activity!r} has shape {responses.shape} and holds {dtype}; "
             "expected numbers of shape (presentations, neuroids)."
         )
     vectors = {name: np.ravel(v) for name, v in arrays.items() if _is_vector(v)}

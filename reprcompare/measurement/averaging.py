@@ -8,6 +8,7 @@ import xarray as xr
 from scipy import sparse
 
 from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
+from reprcompare.measurement.parts import require_responses
 from reprcompare.recording import presentation_key
 
 REPEATS: Final = ("repetition", "run", "session")
@@ -53,6 +54,7 @@ def average(recording: xr.Dataset, over: str | Iterable[str] = "repetition") -> 
     >>> average(it, "repetition").activity.values.ravel().tolist()
     [3.0, 3.0]
     """
+    require_responses(recording, "averaging")
     names = [over] if isinstance(over, str) else list(over)
     for name in names:
         if name not in REPEATS + AXES:
@@ -84,6 +86,7 @@ def time_window(recording: xr.Dataset, start: float, end: float) -> xr.Dataset:
     InvalidInputError
         If there is no time axis, or no bin lies in the window.
     """
+    require_responses(recording, "a time window")
     if "time_bin" not in recording.dims:
         raise InvalidInputError("the recording has no time axis (time_bin) to take a window from.")
     starts, ends = recording["time_bin_start"].values, recording["time_bin_end"].values

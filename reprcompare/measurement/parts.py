@@ -92,6 +92,30 @@ class Part:
             )
 
 
+def require_responses(data: xr.Dataset, question: str) -> None:
+    """Refuse what holds no responses, such as RDMs, and what is known not to answer a question.
+
+    Parameters
+    ----------
+    data
+        What an analysis was given; of public data sets, the catalogue's reasons travel with it.
+    question
+        What is asked, such as ``"reliability"``.
+
+    Raises
+    ------
+    NotIdentifiableError
+        With the reason.
+    """
+    is_recording = isinstance(data, xr.Dataset)
+    stated = data.attrs if is_recording else getattr(data, "descriptors", None) or {}
+    reason = json.loads(str(stated.get("limits") or "{}")).get(question)
+    if reason is None and not is_recording:
+        reason = f"{type(data).__name__} are no recording and hold no responses of neuroids"
+    if reason is not None:
+        raise NotIdentifiableError(f"{question} is not identifiable: {reason}.")
+
+
 def parts(recording: xr.Dataset) -> Iterator[Part]:
     """Yield the regions of every subject, in order of first appearance.
 

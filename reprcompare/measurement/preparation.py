@@ -14,7 +14,7 @@ from reprcompare.errors import (
     listing,
     unknown_name,
 )
-from reprcompare.measurement.parts import Part, parts, prepared
+from reprcompare.measurement.parts import Part, parts, prepared, require_responses
 from reprcompare.measurement.reliability import noise_ceiling
 
 LARGEST_COVARIANCE: Final = 20_000
@@ -49,6 +49,7 @@ def drop_missing(recording: xr.Dataset) -> xr.Dataset:
     >>> dropped.sizes["neuroid"], dropped.attrs["preparation"]
     (1, '["dropped 1 of 2 neuroids with missing values: monkey.IT.1"]')
     """
+    require_responses(recording, "dropping neuroids")
     axes = [axis for axis in ("training_step", "time_bin") if axis in recording.dims]
     activity = recording["activity"].transpose("presentation", "neuroid", *axes).values
     finite = np.isfinite(activity).reshape(*activity.shape[:2], -1)
@@ -96,6 +97,7 @@ def zscore(recording: xr.Dataset, within: str | Iterable[str] = "run") -> xr.Dat
     UnknownNameError
         If `within` is no coordinate that names presentations.
     """
+    require_responses(recording, "z-scoring")
     names = [within] if isinstance(within, str) else list(within)
     known = ("run", "session", "split")
     for name in names:
@@ -163,6 +165,7 @@ def normalise_noise(recording: xr.Dataset, method: str = "multivariate") -> xr.D
     """
     if method not in _NORMALISATIONS:
         raise UnknownNameError(unknown_name("noise normalisation", method, _NORMALISATIONS))
+    require_responses(recording, "noise normalisation")
     activity = np.full(recording["activity"].shape, np.nan, dtype=np.float32)
     for part in parts(recording):
         if part.counts.max() < 2:
@@ -196,6 +199,7 @@ def select_reliable(recording: xr.Dataset, threshold: float = 0.1, seed: int = 0
     NotIdentifiableError
         If a stimulus has fewer than three repetitions, or no neuroid is reliable enough.
     """
+    require_responses(recording, "reliability")
     stimulus = pd.factorize(recording["stimulus_id"].values)[0]
     fewest = int(np.bincount(stimulus).min())
     if fewest < 3:

@@ -15,7 +15,7 @@ from reprcompare.errors import (
     UnknownNameError,
     unknown_name,
 )
-from reprcompare.measurement.parts import Part, parts, stimulus_means
+from reprcompare.measurement.parts import Part, parts, require_responses, stimulus_means
 
 SPLIT_HALF: Final = (
     "Pearson correlation over stimuli of the means of two halves of the repetitions, averaged over "
@@ -286,6 +286,7 @@ def _variances(part: Part) -> tuple[np.ndarray, np.ndarray]:
 
 def _parts_within(recording: xr.Dataset, within: str | None) -> Iterator[Part]:
     """Yield parts that tell signal from noise, without the offsets of blocks."""
+    require_responses(recording, "reliability")
     if within is not None and within not in recording.coords:
         raise UnknownNameError(unknown_name("coordinate", within, map(str, recording.coords)))
     for part in parts(recording):

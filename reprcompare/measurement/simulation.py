@@ -5,6 +5,7 @@ import xarray as xr
 
 from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
 from reprcompare.measurement.instruments import INSTRUMENTS
+from reprcompare.measurement.parts import require_responses
 from reprcompare.recording import build_recording, label_table, labels_of, select
 
 
@@ -66,6 +67,7 @@ def simulate_brain(
     >>> dict(brain.sizes), brain.attrs["kind"]
     ({'presentation': 8, 'neuroid': 6}, 'brain')
     """
+    require_responses(recording, "simulated measurement")
     if instrument not in INSTRUMENTS:
         raise UnknownNameError(unknown_name("instrument", instrument, INSTRUMENTS))
     counts = {"n_neuroids": n_neuroids, "n_repetitions": n_repetitions, "n_subjects": n_subjects}

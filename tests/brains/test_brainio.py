@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,14 @@ from reprcompare.brains import load_stimuli
 from reprcompare.brains.assembling import Naming
 from reprcompare.brains.brainio import read_brainio, read_stimulus_set, write_brainio
 from reprcompare.errors import InvalidInputError, RecordingExistsError
-from reprcompare.recording import build_recording, label_table, save_recording, validate_recording
+from reprcompare.measurement import average
+from reprcompare.recording import (
+    build_recording,
+    encode_labels,
+    label_table,
+    save_recording,
+    validate_recording,
+)
 
 
 def neural_assembly(n_bins=2):
@@ -107,6 +116,53 @@ def test_a_round_trip_through_time_bins_loses_nothing(tmp_path):
     path = write_brainio(recording, tmp_path / "first.nc")
     back = read_brainio(path).load()
     xr.testing.assert_equal(back, recording)
+
+
+@pytest.mark.parametrize("kind", ["brain", "network"])
+def test_attributes_and_the_order_of_levels_survive(kind, tmp_path):
+    size = pd.Categorical(["small", "large"], ["small", "large"], ordered=True)
+    recording = labelled_recording(kind=kind, scaling="z-scored within run")
+    recording = recording.drop_vars(["label", "feature", "scale", "levels"]).merge(
+        encode_labels(pd.DataFrame({"size": size}, index=["a", "b"]), recording.stimulus_id.values)
+    )
+    recording["activity"].attrs["window"] = [70.0, 170.0]
+    recording.attrs |= {"preparation": '["averaged"]', "limits": '{"role": "why"}'}
+    back = read_brainio(write_brainio(recording, tmp_path / "it.nc"))
+    xr.testing.assert_identical(back.load(), recording)
+    assert back["scale"].values.tolist() == ["ordinal"]
+
+
+def test_what_an_assembly_cannot_hold_is_named_not_lost_in_silence(tmp_path):
+    recording = labelled_recording().assign(
+        output=(("presentation", "by_subject", "response"), np.ones((4, 1, 1)))
+    )
+    recording = recording.assign_coords(by_subject=["m"])
+    with pytest.warns(UserWarning, match="left out output, by_subject, for which a BrainIO"):
+        path = write_brainio(recording, tmp_path / "it.nc")
+    back = read_brainio(path)
+    assert json.loads(back.attrs["preparation"]) == [
+        "left out output, by_subject, for which a BrainIO assembly has no place"
+    ]
+    expected = recording.drop_vars(["output", "by_subject"])
+    expected.attrs["preparation"] = back.attrs["preparation"]
+    xr.testing.assert_identical(back.load(), expected)
+
+
+def test_a_feature_that_is_called_like_a_coordinate_is_refused(tmp_path):
+    clashing = labelled_recording().assign_coords(kind=("presentation", list("abab")))
+    with pytest.raises(InvalidInputError, match="a feature and a coordinate called kind"):
+        write_brainio(clashing, tmp_path / "it.nc")
+
+
+def test_counts_stored_as_whole_numbers_are_averaged_as_numbers(tmp_path):
+    counts = (neural_assembly(n_bins=1) * 10).astype(np.int16)
+    counts.to_netcdf(tmp_path / "counts.nc")
+    recording = read_brainio(tmp_path / "counts.nc")
+    assert recording.activity.dtype == np.float32
+    assert recording.activity.attrs["original_dtype"] == "int16"
+    values = counts.transpose("presentation", ...).values[..., 0]
+    means = values.reshape(2, 3, 4).mean(axis=0)
+    np.testing.assert_allclose(average(recording).activity, means)
 
 
 def test_what_is_written_has_the_names_that_brain_score_groups_by(tmp_path):

@@ -9,7 +9,8 @@ from reprcompare.audit import audit
 from reprcompare.brains import catalogue, entry, load_brain, load_stimuli, why_not
 from reprcompare.brains.catalogue import Entry
 from reprcompare.brains.loading import READERS, STIMULI
-from reprcompare.errors import DownloadError, UnknownNameError
+from reprcompare.errors import DownloadError, NotIdentifiableError, UnknownNameError
+from reprcompare.measurement import average, noise_ceiling, region_reliability, split_half
 from reprcompare.recording import label_table
 
 QUESTIONS = {"share", "density", "decodability", "role", "encoding", "reliability"}
@@ -66,6 +67,13 @@ def test_analyses_repeat_why_a_question_is_not_identifiable(data_dir):
     for question in ("density", "decodability", "role"):
         reason = entry("kriegeskorte2008").limits[question]
         assert f"{question.capitalize()} is not identifiable: {reason}." in notes
+
+
+@pytest.mark.parametrize("estimate", [split_half, noise_ceiling, region_reliability, average])
+def test_what_was_published_as_dissimilarities_has_no_reliability_of_neuroids(estimate, data_dir):
+    reason = "no repetitions of single trials" if estimate is not average else "no responses"
+    with pytest.raises(NotIdentifiableError, match=f"not identifiable: .*{reason}"):
+        estimate(load_brain("kriegeskorte2008/human", data_dir))
 
 
 def test_data_without_stated_limits_are_not_limited():

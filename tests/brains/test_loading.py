@@ -46,6 +46,16 @@ def test_options_that_a_format_does_not_have_get_the_nearest(tmp_path):
         load_brain(tmp_path / "it.csv", neuroid="u")
 
 
+def test_options_of_a_wrong_type_and_folders_get_a_sentence(tmp_path):
+    (tmp_path / "it.csv").write_text("stimulus,u\na,1\nb,2\n")
+    with pytest.raises(InvalidInputError, match=r"neuroids is 3, expected str"):
+        load_brain(tmp_path / "it.csv", neuroids=3)
+    with pytest.raises(InvalidInputError, match="labels is 3"):
+        load_brain(tmp_path / "it.csv", labels=3)
+    with pytest.raises(InvalidInputError, match="is a folder; name a file in it. It holds it.csv"):
+        load_brain(tmp_path)
+
+
 def test_formats_that_are_not_read_are_named(tmp_path):
     (tmp_path / "it.pkl").write_bytes(b"")
     with pytest.raises(UnknownNameError, match=r"no format '\.pkl'"):

@@ -6,6 +6,7 @@ from scipy.io import savemat
 from reprcompare.brains.assembling import Naming
 from reprcompare.brains.matlab import read_matlab
 from reprcompare.errors import InvalidInputError, UnknownNameError
+from reprcompare.measurement import average
 
 RESPONSES = np.random.default_rng(0).normal(size=(4, 3))
 IMAGES = ["cat", "dog", "cat", "horse"]
@@ -47,6 +48,31 @@ def test_both_versions_give_the_same_recording(save, tmp_path):
     assert recording.stimulus_id.values.tolist() == IMAGES
     assert recording.run.values.tolist() == ["1", "1", "2", "2"]
     assert recording.attrs["identifier"] == "it"
+
+
+def test_a_large_matrix_of_version_73_stays_in_its_file(tmp_path):
+    """Sixteen gigabytes that take no room on disk; HDF5 holds it transposed."""
+    with h5py.File(tmp_path / "it.mat", "w") as file:
+        whole = file.create_dataset("Y", (100_000, 20_000), "f8")
+        whole[99_999, 7] = 3.0
+        file["stimulus"] = np.arange(20_000)[None] % 10_000
+    recording = read_matlab(tmp_path / "it.mat")
+    assert recording.sizes == {"presentation": 20_000, "neuroid": 100_000}
+    part = recording.isel(neuroid=slice(99_990, None))
+    assert not part.activity.variable._in_memory
+    assert average(part).activity.values[7].tolist() == [0.0] * 9 + [1.5]
+
+
+def test_any_part_of_a_lazy_matrix_is_that_of_the_whole(tmp_path):
+    save_version_73(tmp_path / "it.mat")
+    activity = read_matlab(tmp_path / "it.mat").activity
+    assert not activity.variable._in_memory
+    whole = RESPONSES.astype(np.float32)
+    for rows in (2, slice(None, None, -1), [3, 0], [1, 1, 2], slice(1, 3)):
+        for columns in (0, slice(None), [2, 0], slice(2, None, -1)):
+            expected = whole[rows, :][..., columns]
+            found = activity.isel(presentation=rows, neuroid=columns)
+            np.testing.assert_array_equal(found.values, expected)
 
 
 def test_a_matrix_of_characters_names_stimuli(tmp_path):

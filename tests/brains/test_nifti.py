@@ -79,6 +79,44 @@ def test_runs_and_subjects_are_joined_by_label(run, tmp_path):
     np.testing.assert_allclose(last, betas(3)[1, 0, 0], rtol=1e-6)
 
 
+def test_a_bids_data_set_names_its_volumes_by_the_events_of_the_raw_run(tmp_path):
+    """Single-trial betas in derivatives, events in the raw data, sessions, runs and subjects."""
+    raw, derived = tmp_path / "objects", tmp_path / "objects" / "derivatives" / "glmsingle"
+    order = {1: ["face", "house", "face", "tool"], 2: ["tool", "face", "house", "house"]}
+    recordings = []
+    for subject in ("01", "02"):
+        runs = []
+        for run, shown in order.items():
+            place = f"sub-{subject}/ses-a/func"
+            name = f"sub-{subject}_ses-a_task-objects_run-{run}"
+            (raw / place).mkdir(parents=True, exist_ok=True)
+            (derived / place).mkdir(parents=True, exist_ok=True)
+            events = pd.DataFrame(
+                {
+                    "onset": [0.0, 4.0, 8.0, 12.0],
+                    "duration": 1.0,
+                    "trial_type": shown,
+                    "response_time": ["0.4", "n/a", "0.5", "0.6"],
+                    "animate": [int(item == "face") for item in shown],
+                }
+            )
+            events.to_csv(raw / place / f"{name}_events.tsv", sep="\t", index=False)
+            image = derived / place / f"{name}_space-T1w_stat-effect_statmap.nii.gz"
+            save(betas(int(subject) * 10 + run), image)
+            runs.append(load_brain(image, labels=["animate"], region="VTC"))
+        recordings.append(concat(runs, "presentation"))
+    both = validate_recording(concat(recordings, "neuroid"))
+    assert both.sizes["presentation"] == 8
+    assert both.stimulus_id.values.tolist() == order[1] + order[2]
+    assert both.run.values.tolist() == ["1"] * 4 + ["2"] * 4
+    assert set(both.session.values) == {"a"}
+    assert set(both.subject.values) == {"sub-01", "sub-02"}
+    assert np.isnan(both.response_time.values[[1, 5]]).all()
+    assert label_table(both)["animate"].to_dict() == {"face": 1.0, "house": 0.0, "tool": 0.0}
+    voxel = both.isel(neuroid=both.neuroid_id.values == "sub-02.1-2-1").activity.values[:, 0]
+    np.testing.assert_allclose(voxel[4:], betas(22)[1, 2, 1], rtol=1e-6)
+
+
 def test_surface_maps_are_read_with_their_structures(tmp_path):
     cortex = nibabel.cifti2.BrainModelAxis.from_surface([0, 2, 5], 10, "CortexLeft")
     maps = nibabel.cifti2.ScalarAxis(["a", "b"])

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from rsatoolbox.rdm import RDMs, calc_rdm
 from reprcompare.brains.assembling import Naming
 from reprcompare.brains.rsatoolbox_files import from_rsatoolbox, read_rsatoolbox, to_rsatoolbox
 from reprcompare.errors import InvalidInputError
-from reprcompare.recording import build_recording
+from reprcompare.recording import build_recording, encode_labels
 
 RESPONSES = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 
@@ -49,6 +51,27 @@ def test_a_round_trip_through_a_file_loses_nothing(make, tmp_path):
     back = read_rsatoolbox(tmp_path / "it.h5")
     expected = make() if make().attrs["identifier"] else make().assign_attrs(identifier="it")
     xr.testing.assert_identical(back, expected)
+
+
+def test_attributes_and_the_order_of_levels_survive(tmp_path):
+    size = pd.Categorical(["small", "large"], ["small", "large"], ordered=True)
+    made = temporal().merge(
+        encode_labels(pd.DataFrame({"size": size}, index=["a", "b"]), np.array(["a", "b"]))
+    )
+    made.attrs |= {"kind": "network", "identifier": "it", "limits": '{"role": "why"}'}
+    made["activity"].attrs |= {"scaling": "z-scored", "original_dtype": "float64"}
+    to_rsatoolbox(made).save(str(tmp_path / "it.h5"), file_type="hdf5")
+    xr.testing.assert_identical(read_rsatoolbox(tmp_path / "it.h5"), made)
+
+
+def test_what_a_data_set_cannot_hold_is_named_not_lost_in_silence():
+    effect = (("by_subject", "by_region", "feature", "response"), np.ones((1, 1, 2, 1)))
+    made = recording().assign(effect=effect).assign_coords(by_subject=["m"], by_region=["IT"])
+    with pytest.warns(UserWarning, match="left out .*effect.* for which an rsatoolbox data set"):
+        data = to_rsatoolbox(made)
+    (said,) = json.loads(from_rsatoolbox(data).attrs["preparation"])
+    assert "effect" in said
+    assert "by_region" in said
 
 
 def test_rsatoolbox_computes_on_what_it_gets():

@@ -5,6 +5,7 @@ import pytest
 from reprcompare.brains.assembling import Naming
 from reprcompare.brains.tables import read_numpy, read_table
 from reprcompare.errors import InvalidInputError, UnknownNameError
+from reprcompare.measurement import average
 from reprcompare.recording import label_table
 
 RESPONSES = np.random.default_rng(0).normal(size=(6, 3))
@@ -106,6 +107,29 @@ def test_numpy_arrays_come_with_given_labels(tmp_path):
         read_numpy(tmp_path / "it.npy", stimulus_ids=list("abca"))
     with pytest.raises(InvalidInputError, match="nothing tells which stimulus"):
         read_numpy(tmp_path / "it.npy")
+
+
+def test_stimulus_ids_may_stand_in_a_text_file(tmp_path):
+    np.save(tmp_path / "it.npy", RESPONSES)
+    (tmp_path / "ids.txt").write_text("\n".join("abcabc") + "\n")
+    recording = read_numpy(tmp_path / "it.npy", stimulus_ids=tmp_path / "ids.txt")
+    assert recording.stimulus_id.values.tolist() == list("abcabc")
+    with pytest.raises(InvalidInputError, match="not a readable text file of stimulus ids"):
+        read_numpy(tmp_path / "it.npy", stimulus_ids=tmp_path / "none.txt")
+
+
+def test_a_large_array_stays_in_its_file(tmp_path):
+    """Eight hundred megabytes that take no room on disk."""
+    shape = (2_000, 100_000)
+    array = np.lib.format.open_memmap(tmp_path / "it.npy", "w+", np.float32, shape)
+    array[7, 99_999] = 3.0
+    del array
+    recording = read_numpy(
+        tmp_path / "it.npy", stimulus_ids=[f"s{i % 1_000}" for i in range(2_000)]
+    )
+    part = recording.isel(neuroid=slice(99_990, None))
+    assert not part.activity.variable._in_memory
+    assert average(part).activity.values[7].tolist() == [0.0] * 9 + [1.5]
 
 
 def test_an_archive_carries_its_labels(tmp_path):
