@@ -1,6 +1,6 @@
 """Brain recordings: importers for every format, and the catalogue of public data sets."""
 
-from reprcompare.brains.brainio import read_stimulus_set, write_brainio
+from reprcompare.brains.brainio import from_brainio, read_stimulus_set, write_brainio
 from reprcompare.brains.catalogue import Entry, catalogue, entry, why_not
 from reprcompare.brains.fetching import fetch
 from reprcompare.brains.loading import FORMATS, load_brain, load_stimuli
@@ -12,6 +12,7 @@ __all__ = [
     "catalogue",
     "entry",
     "fetch",
+    "from_brainio",
     "from_rsatoolbox",
     "load_brain",
     "load_stimuli",

@@ -48,10 +48,45 @@ def read_brainio(path: Path, naming: Naming = AS_FOUND) -> xr.Dataset:
     """
     with readable(path, "NetCDF file"):
         dataset = xr.open_dataset(path, engine="netcdf4")
-        assembly = _the_assembly(dataset, path)
-        content = read_note(assembly.attrs.get(NOTE))
-        rows = with_levels(_labels_on(assembly, "presentation"), content["features"])
-        columns = _labels_on(assembly, "neuroid")
+        return from_brainio(_the_array(dataset, path), naming, str(path))
+
+
+def from_brainio(
+    assembly: xr.DataArray, naming: Naming = AS_FOUND, source: str = "the assembly"
+) -> xr.Dataset:
+    """Make a recording of an assembly in memory, as Brain-Score's own functions return it.
+
+    Parameters
+    ----------
+    assembly
+        With the dimensions presentation (or stimulus_path), neuroid and perhaps time_bin; labels
+        as flat coordinates or as levels of a MultiIndex.
+    naming
+        What the caller says about names.
+    source
+        How messages call it.
+
+    Returns
+    -------
+    xarray.Dataset
+        As for `read_brainio`.
+
+    Raises
+    ------
+    InvalidInputError
+        If dimensions are missing, or nothing names the stimuli.
+
+    Examples
+    --------
+    >>> labels = pd.MultiIndex.from_arrays([["a", "b"], [0, 0]], names=["image_id", "repetition"])
+    >>> assembly = xr.DataArray(np.ones((2, 3)), dims=["presentation", "neuroid"])
+    >>> assembly = assembly.assign_coords(xr.Coordinates.from_pandas_multiindex(
+    ...     labels, "presentation"))
+    >>> from_brainio(assembly).stimulus_id.values.tolist()
+    ['a', 'b']
+    """
+    assembly = _flat(assembly, source)
+    content = read_note(assembly.attrs.get(NOTE))
     bins = None
     if "time_bin" in assembly.dims:
         start, end = (assembly[f"time_bin_{edge}"].values.tolist() for edge in ("start", "end"))
@@ -62,13 +97,13 @@ def read_brainio(path: Path, naming: Naming = AS_FOUND) -> xr.Dataset:
         assembly = assembly.isel(time_bin=0)
     recording = assemble(
         Stored.of(assembly.variable),
-        rows,
-        columns,
-        source=str(path),
+        with_levels(_labels_on(assembly, "presentation"), content["features"]),
+        _labels_on(assembly, "neuroid"),
+        source=source,
         naming=naming.with_labels(list(content["features"])),
         time_bins=None if single else bins,
         scales={name: described["scale"] for name, described in content["features"].items()},
-        identifier=str(assembly.attrs.get("identifier") or file_stem(path)),
+        identifier=str(assembly.attrs.get("identifier") or file_stem(source)),
         stimulus_set=str(assembly.attrs.get("stimulus_set_identifier", "")),
         kind=_kind(assembly),
     )
@@ -196,8 +231,8 @@ def _image(path: Path, table: Path) -> np.ndarray:
         ) from error
 
 
-def _the_assembly(dataset: xr.Dataset, path: Path) -> xr.DataArray:
-    """Return the one array of responses, with its first dimension called presentation."""
+def _the_array(dataset: xr.Dataset, path: Path) -> xr.DataArray:
+    """Return the one array of responses of a file."""
     candidates = [
         array
         for array in dataset.data_vars.values()
@@ -208,22 +243,35 @@ def _the_assembly(dataset: xr.Dataset, path: Path) -> xr.DataArray:
             f"{path} holds {len(candidates)} arrays with a dimension 'neuroid', expected one "
             f"assembly. Arrays: {listing(dataset.data_vars) or 'none'}"
         )
-    assembly = candidates[0].assign_attrs(dataset.attrs | candidates[0].attrs)
+    return candidates[0].assign_attrs(dataset.attrs | candidates[0].attrs)
+
+
+def _flat(assembly: xr.DataArray, source: str) -> xr.DataArray:
+    """Return it as presentation x neuroid [x time_bin], with every label a column of its own."""
+    for dim in assembly.dims:
+        if dim in assembly.indexes and dim in assembly.coords:
+            # Levels of a MultiIndex, or a dimension's own labels (activations are indexed by the
+            # stimulus' path), become columns; bins are kept as they are.
+            several = isinstance(assembly.indexes[dim], pd.MultiIndex)
+            if several or dim not in ("presentation", "neuroid", "time_bin"):
+                assembly = assembly.reset_index(dim)
     other = [dim for dim in assembly.dims if dim not in ("neuroid", "time_bin")]
-    if len(other) != 1 or (
-        "time_bin" in assembly.dims and not {"time_bin_start", "time_bin_end"} <= {*assembly.coords}
+    if (
+        "neuroid" not in assembly.dims
+        or len(other) != 1
+        or ("time_bin" in assembly.dims and not {*assembly.coords} >= _BIN_EDGES)
     ):
         raise InvalidInputError(
-            f"{path}: the assembly has dimensions {assembly.dims}; expected presentation, neuroid "
-            "and perhaps time_bin (with time_bin_start and time_bin_end)."
+            f"{source}: the assembly has dimensions {assembly.dims}; expected presentation, "
+            "neuroid and perhaps time_bin (with time_bin_start and time_bin_end)."
         )
     (first,) = other
-    if first in assembly.coords:
-        # Activations are indexed by the stimulus' path; a dimension's own labels become a column.
-        assembly = assembly.reset_index(first)
     renamed = assembly if first == "presentation" else assembly.swap_dims({first: "presentation"})
     order = [d for d in ("presentation", "neuroid", "time_bin") if d in renamed.dims]
     return renamed.transpose(*order)
+
+
+_BIN_EDGES: Final = {"time_bin_start", "time_bin_end"}
 
 
 def _labels_on(assembly: xr.DataArray, dim: str) -> pd.DataFrame:

@@ -155,6 +155,9 @@ def _edges(
     if not np.isfinite(borders).all():
         missing = int((~np.isfinite(borders).all(axis=1)).sum())
         raise InvalidInputError(f"{path}: {missing} trials have no time in {align!r}.")
+    if (np.diff(borders, axis=1) <= 0).any():
+        backwards = int((np.diff(borders, axis=1) <= 0).any(axis=1).sum())
+        raise InvalidInputError(f"{path}: {backwards} trials end when or before they begin.")
     return borders
 
 

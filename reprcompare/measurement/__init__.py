@@ -15,7 +15,7 @@ from reprcompare.measurement.reliability import (
     spearman_brown,
     split_half,
 )
-from reprcompare.measurement.simulation import simulate_brain
+from reprcompare.measurement.simulation import ground_truth, simulate_brain
 
 __all__ = [
     "INSTRUMENTS",
@@ -23,6 +23,7 @@ __all__ = [
     "Part",
     "average",
     "drop_missing",
+    "ground_truth",
     "noise_ceiling",
     "normalise_noise",
     "parts",

@@ -1,5 +1,7 @@
 """A recording seen through an instrument: few neuroids, trial noise, repetitions, subjects."""
 
+import json
+
 import numpy as np
 import xarray as xr
 
@@ -24,8 +26,8 @@ def simulate_brain(
     Signal-to-noise is defined per neuroid and trial: the variance of its noise-free response over
     stimuli, divided by the (mean) variance of the noise of a single trial, equals `snr` for every
     neuroid. So two single trials of a neuroid correlate with snr / (1 + snr), and averages of n
-    repetitions with n snr / (1 + n snr). The ground truth is the same call with ``snr=numpy.inf``:
-    it gives the noise-free responses of the very same neuroids (of spikes, up to a gain).
+    repetitions with n snr / (1 + n snr). The ground truth is the same call with ``snr=numpy.inf``
+    (see `ground_truth`).
 
     Parameters
     ----------
@@ -114,6 +116,48 @@ def simulate_brain(
             **counts,
         },
     )
+
+
+def ground_truth(brain: xr.Dataset, recording: xr.Dataset) -> xr.Dataset:
+    """Return the noise-free responses behind a simulated brain.
+
+    Parameters
+    ----------
+    brain
+        What `simulate_brain` returned; seed and instrument are taken from its provenance.
+    recording
+        The network's recording that was measured.
+
+    Returns
+    -------
+    xarray.Dataset
+        All neuroids and presentations as they were simulated, without noise (of spikes, up to the
+        gain of each cell).
+
+    Raises
+    ------
+    InvalidInputError
+        If `brain` was not simulated, or from another recording.
+
+    Examples
+    --------
+    >>> network = build_recording(np.eye(4), stimulus_id=list("abcd"), region="fc", subject="net")
+    >>> brain = simulate_brain(network, n_neuroids=3, snr=1e6)
+    >>> np.allclose(brain.activity, ground_truth(brain, network).activity, atol=0.01)
+    True
+    """
+    require_responses(brain, "ground truth")
+    made = json.loads(str(brain.attrs.get("provenance") or "{}"))
+    if "simulated_from" not in made:
+        raise InvalidInputError("the recording was not simulated, so its truth is not known.")
+    identifier = recording.attrs.get("identifier", "")
+    if made["simulated_from"] != identifier:
+        raise InvalidInputError(
+            f"the brain was simulated from {made['simulated_from']!r}, not from {identifier!r}; "
+            "give the recording that was measured."
+        )
+    options = ("n_neuroids", "n_repetitions", "n_subjects", "seed", "instrument")
+    return simulate_brain(recording, snr=np.inf, **{name: made[name] for name in options})
 
 
 def _single_presentations(recording: xr.Dataset) -> np.ndarray:

@@ -8,7 +8,12 @@ from PIL import Image
 
 from reprcompare.brains import load_stimuli
 from reprcompare.brains.assembling import Naming
-from reprcompare.brains.brainio import read_brainio, read_stimulus_set, write_brainio
+from reprcompare.brains.brainio import (
+    from_brainio,
+    read_brainio,
+    read_stimulus_set,
+    write_brainio,
+)
 from reprcompare.errors import InvalidInputError, RecordingExistsError
 from reprcompare.measurement import average
 from reprcompare.recording import (
@@ -63,6 +68,25 @@ def test_a_single_time_bin_is_the_window_of_the_response(tmp_path):
     recording = read_brainio(tmp_path / "hvm.nc")
     assert recording.activity.dims == ("presentation", "neuroid")
     assert recording.activity.attrs["window"] == [70, 120]
+
+
+def test_levels_of_a_multiindex_become_coordinates(tmp_path):
+    """As Brain-Score holds assemblies in memory."""
+    flat = neural_assembly()
+    nested = flat.set_index(
+        presentation=["image_id", "repetition", "category_name"],
+        neuroid=["neuroid_id", "animal", "region"],
+        time_bin=["time_bin_start", "time_bin_end"],
+    )
+    flat.to_netcdf(tmp_path / "hvm.nc")
+    expected = read_brainio(tmp_path / "hvm.nc").load()
+    found = validate_recording(from_brainio(nested)).load()
+    xr.testing.assert_equal(found, expected)
+    assert found.attrs["stimulus_set"] == "dicarlo.hvm"
+    with pytest.raises(InvalidInputError, match="expected presentation, neuroid"):
+        from_brainio(flat.rename(neuroid="cell"))
+    with pytest.raises(InvalidInputError, match="nothing tells which stimulus"):
+        from_brainio(flat.drop_vars("image_id"))
 
 
 def test_responses_stay_in_the_file_until_they_are_used(tmp_path):

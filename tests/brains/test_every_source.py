@@ -12,7 +12,14 @@ from reprcompare.brains import load_brain, to_rsatoolbox, write_brainio
 from reprcompare.comparison import compare
 from reprcompare.errors import ReprcompareError
 from reprcompare.geometry import rdm
-from reprcompare.measurement import average
+from reprcompare.measurement import (
+    average,
+    noise_ceiling,
+    normalise_noise,
+    region_reliability,
+    split_half,
+    zscore,
+)
 from reprcompare.recording import build_recording, label_table, save_recording
 
 N_STIMULI, N_REPETITIONS, N_NEUROIDS = 12, 2, 6
@@ -224,10 +231,18 @@ def test_every_source_gives_the_same_analyses(source, original, tmp_path):
 
 def test_no_analysis_can_tell_a_brain_from_a_network(original):
     flipped = original.assign_attrs(kind="network")
+    model = MODEL.assign_attrs(kind="brain")
     np.testing.assert_array_equal(rdm(flipped).dissimilarities, rdm(original).dissimilarities)
-    pd.testing.assert_frame_equal(audit(flipped).table, audit(original).table, check_exact=True)
-    tables = [
-        compare(MODEL, r, n_bootstrap=50, seed=1).table.select_dtypes("number")
-        for r in (flipped, original)
-    ]
+    for analysis in (
+        lambda recording: audit(recording).table,
+        lambda recording: compare(MODEL, recording, n_bootstrap=50, seed=1).table,
+        lambda recording: compare(MODEL, recording, n_bootstrap=50, seed=1).ceiling,
+        split_half,
+        noise_ceiling,
+        region_reliability,
+    ):
+        pd.testing.assert_frame_equal(analysis(flipped), analysis(original), check_exact=True)
+    for prepare in (average, zscore, normalise_noise):
+        assert prepare(flipped).activity.identical(prepare(original).activity)
+    tables = [compare(m, original, n_bootstrap=50, seed=1).table for m in (MODEL, model)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)

@@ -5,7 +5,7 @@ from scipy.io import savemat
 
 from reprcompare.brains.assembling import Naming
 from reprcompare.brains.matlab import read_matlab
-from reprcompare.errors import InvalidInputError, UnknownNameError
+from reprcompare.errors import InvalidInputError, InvalidRecordingError, UnknownNameError
 from reprcompare.measurement import average
 
 RESPONSES = np.random.default_rng(0).normal(size=(4, 3))
@@ -89,6 +89,18 @@ def test_several_matrices_must_be_told_apart(tmp_path):
     np.testing.assert_allclose(recording.activity, RESPONSES, rtol=1e-6)
     with pytest.raises(UnknownNameError, match="did you mean 'noise'"):
         read_matlab(tmp_path / "it.mat", activity="noises")
+
+
+def test_unlabelled_empty_and_contradictory_files_get_a_sentence(tmp_path):
+    savemat(tmp_path / "it.mat", {"Y": RESPONSES})
+    with pytest.raises(InvalidInputError, match=r"it.mat: nothing tells which stimulus"):
+        read_matlab(tmp_path / "it.mat")
+    save_version_5(tmp_path / "twice.mat", repetition=np.zeros(4))
+    with pytest.raises(InvalidRecordingError, match="must name one presentation"):
+        read_matlab(tmp_path / "twice.mat", Naming(stimulus="run"))
+    savemat(tmp_path / "empty.mat", {})
+    with pytest.raises(InvalidInputError, match="holds 0 matrices"):
+        read_matlab(tmp_path / "empty.mat")
 
 
 def test_structures_are_left_out(tmp_path):

@@ -159,6 +159,11 @@ def test_unlabelled_damaged_and_foreign_files_get_a_sentence(run, tmp_path):
     ):
         load_brain(save(betas(), tmp_path / "lonely_betas.nii"))
     (tmp_path / "text.nii").write_text("no image")
+    with pytest.raises(InvalidInputError, match="nothing tells which stimulus"):
+        load_brain(save(betas(), tmp_path / "x_betas.nii"), events=EVENTS[["onset"]])
+    unnamed = EVENTS.assign(trial_type=["face", None, "face", "house"])
+    with pytest.raises(InvalidInputError, match="1 presentations have no stimulus"):
+        load_brain(tmp_path / "x_betas.nii", events=unnamed)
     with pytest.raises(InvalidInputError, match="not a readable NIfTI"):
         load_brain(tmp_path / "text.nii", events=EVENTS)
     for name in ("whole.nii", "whole.nii.gz"):

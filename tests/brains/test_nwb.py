@@ -220,3 +220,15 @@ def test_files_without_trials_and_damaged_ones_get_a_sentence(units_file, tmp_pa
     (tmp_path / "cut.nwb").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InvalidInputError, match=r"cut\.nwb is not a readable NWB file"):
         load_brain(tmp_path / "cut.nwb")
+
+
+def test_trials_that_end_before_they_begin_and_unnamed_stimuli_get_a_sentence(tmp_path):
+    file = new_file()
+    for start, stop in ((0.0, 1.0), (2.0, 2.0)):
+        file.add_trial(start, stop)
+    file.add_unit(spike_times=[0.5])
+    path = write(file, tmp_path / "it.nwb")
+    with pytest.raises(InvalidInputError, match="1 trials end when or before they begin"):
+        load_brain(path)
+    with pytest.raises(InvalidInputError, match="nothing tells which stimulus"):
+        load_brain(path, window=(0, 100))

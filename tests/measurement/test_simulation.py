@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from reprcompare.errors import InvalidInputError, UnknownNameError
-from reprcompare.measurement import INSTRUMENTS, average, simulate_brain
+from reprcompare.measurement import INSTRUMENTS, average, ground_truth, simulate_brain
 from reprcompare.measurement.instruments import haemodynamic_response, overlapping_noise
 from reprcompare.recording import build_recording, select, validate_recording
 
@@ -66,6 +66,20 @@ def test_the_truth_is_kept():
     np.testing.assert_array_equal(
         truth.activity.values[:N_STIMULI], truth.activity.values[N_STIMULI:]
     )
+
+
+@pytest.mark.parametrize("instrument", list(INSTRUMENTS))
+def test_the_truth_behind_a_brain_is_found_again(instrument):
+    options = {"n_neuroids": 5, "n_repetitions": 2, "n_subjects": 2, "seed": 7}
+    options["instrument"] = instrument
+    brain = simulate_brain(network(), snr=2.0, **options)
+    truth = ground_truth(brain, network())
+    assert truth.identical(simulate_brain(network(), snr=np.inf, **options))
+    assert truth.neuroid_id.values.tolist() == brain.neuroid_id.values.tolist()
+    with pytest.raises(InvalidInputError, match="simulated from 'mlp', not from 'other'"):
+        ground_truth(brain, network().assign_attrs(identifier="other"))
+    with pytest.raises(InvalidInputError, match="was not simulated"):
+        ground_truth(network(), network())
 
 
 def test_a_simulated_brain_is_a_recording_with_the_stimuli_and_their_labels():
