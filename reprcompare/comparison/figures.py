@@ -48,7 +48,7 @@ def plot_scores(
         _panel(axis, rows, bounds, subjects)
         axis.set_title(region)
     label = COMPARATORS[str(table["comparator"].iloc[0])].label
-    axes[0, 0].set_ylabel(f"{label} with the brain's RDM")
+    axes[0, 0].set_ylabel(f"{label}\nwith the brain's RDM")
     return figure
 
 

@@ -185,42 +185,73 @@ def plot_arrangement(
     return figure
 
 
-def plot_layers(table: pd.DataFrame, ceiling: pd.DataFrame) -> Figure:
-    """Draw scores over the regions of every model, in their order, as lines with intervals.
+def plot_layers(
+    table: pd.DataFrame, ceiling: pd.DataFrame, subjects: pd.DataFrame | None = None
+) -> Figure:
+    """Draw scores over the regions of models, in their order, as lines with intervals.
 
     Parameters
     ----------
-    table, ceiling
+    table, ceiling, subjects
         Of a `Comparison`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One panel a brain region, one colour a model.
+        One panel a brain region, one colour a model; small points are single subjects. Models whose
+        regions are not those of the longest model, such as baselines, are drawn as a dotted line at
+        the score of their best region.
     """
     regions = list(dict.fromkeys(table["brain_region"]))
     models = list(dict.fromkeys(table["model"]))
+    order = _longest(table, models)
+    width = max(5.5, 0.35 * len(order) + 2.5)
     figure, axes = plt.subplots(
-        1, len(regions), figsize=(5.5 * len(regions), 4), squeeze=False, sharey=True,
+        1, len(regions), figsize=(width * len(regions), 4.2), squeeze=False, sharey=True,
         layout="constrained",
     )  # fmt: skip
     for axis, region in zip(axes[0], regions, strict=True):
         bounds = ceiling[ceiling["brain_region"] == region].iloc[0]
         if np.isfinite(bounds["lower"]):
-            axis.axhspan(bounds["lower"], bounds["upper"], color=CEILING, lw=0, zorder=0)
+            axis.axhspan(
+                bounds["lower"], bounds["upper"], color=CEILING, lw=0, zorder=0,
+                label=f"noise ceiling, {int(bounds['n_subjects'])} subjects",
+            )  # fmt: skip
         for colour, model in zip(PALETTE * len(models), models, strict=False):
             rows = table[(table["brain_region"] == region) & (table["model"] == model)]
-            places = np.arange(len(rows))
-            axis.fill_between(
-                places, rows["ci_low"], rows["ci_high"], color=colour, alpha=0.2, lw=0
-            )
-            axis.plot(places, rows["score"], "o-", color=colour, ms=4, label=model)
-            if model == models[0]:
-                names = rows["model_region"].astype(str)
-                axis.set_xticks(places, names, rotation=60, ha="right", fontsize="small")
+            if list(rows["model_region"]) == order:
+                _line(axis, rows, colour, subjects)
+            else:
+                best = rows.loc[rows["score"].idxmax()]
+                axis.axhline(
+                    float(best["score"]), color=colour, ls=":", lw=1.5,
+                    label=f"{model} ({best['model_region']})",
+                )  # fmt: skip
         axis.axhline(float(table["unrelated"].mean()), color="black", lw=0.8, ls="--")
+        axis.set_xticks(range(len(order)), order, rotation=60, ha="right", fontsize="small")
         axis.set_title(region)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0, 0].set_ylabel(COMPARATORS[str(table["comparator"].iloc[0])].label)
-    axes[0, -1].legend(frameon=False, fontsize="small")
+    handles, names = axes[0, -1].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside right upper", frameon=False, fontsize="small")
     return figure
+
+
+def _longest(table: pd.DataFrame, models: list[str]) -> list[str]:
+    """Return the regions of the model that has most of them."""
+    orders = [
+        list(dict.fromkeys(table.loc[table["model"] == model, "model_region"])) for model in models
+    ]
+    return max(orders, key=len)
+
+
+def _line(axis: Axes, rows: pd.DataFrame, colour: str, subjects: pd.DataFrame | None) -> None:
+    places = np.arange(len(rows))
+    axis.fill_between(places, rows["ci_low"], rows["ci_high"], color=colour, alpha=0.15, lw=0)
+    axis.plot(places, rows["score"], "o-", color=colour, ms=5, label=str(rows["model"].iloc[0]))
+    if subjects is None or not len(subjects):
+        return
+    keys = ["model", "model_region", "brain_region"]
+    placed = subjects.merge(rows[keys].assign(place=places), on=keys)
+    if placed["subject"].nunique() > 1:
+        axis.scatter(placed["place"], placed["score"], s=8, color=colour, alpha=0.5, lw=0)

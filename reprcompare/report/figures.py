@@ -52,10 +52,16 @@ def plot_by_region(
     matplotlib.figure.Figure
         Means carry 95 % intervals over subjects (t) where there are two or more.
     """
+    keys = [*panels, "region", "feature", "subject"]
+    # Sessions of a subject, and regions of it recorded twice, are not further subjects.
+    columns = [measure] if chance is None else [measure, chance]
+    table = table.groupby(keys, sort=False, as_index=False)[columns].mean()
     parts = _panels(table, panels)
     features = list(dict.fromkeys(table["feature"]))
     colours = colours_of(features)
-    figure = Figure(figsize=(PANEL[0] * len(parts) + 0.8, PANEL[1]), layout="constrained")
+    widest = max(rows["region"].nunique() for _, rows in parts)
+    width = max(PANEL[0], 0.4 * widest + 0.8)
+    figure = Figure(figsize=(width * len(parts) + 0.8, PANEL[1]), layout="constrained")
     axes = figure.subplots(1, len(parts), sharey=True, squeeze=False)[0]
     for axis, (title, rows) in zip(axes, parts, strict=True):
         regions = list(dict.fromkeys(rows["region"]))
@@ -65,7 +71,11 @@ def plot_by_region(
             shift = (number - (len(features) - 1) / 2) * min(0.22, 0.7 / len(features))
             own = rows[rows["feature"] == feature]
             _points(axis, own, measure, regions, shift, colours[feature], MARKERS[number % 7])
-        axis.set_xticks(range(len(regions)), regions, rotation=45 if len(regions) > 4 else 0)
+        axis.set_xticks(range(len(regions)), regions)
+        if max(len(str(region)) for region in regions) * len(regions) > 9 * width:
+            axis.tick_params("x", rotation=60, labelsize="small")
+            for text in axis.get_xticklabels():
+                text.set(horizontalalignment="right", rotation_mode="anchor")
         axis.set_xlim(-0.5, len(regions) - 0.5)
         axis.set_title(title, fontsize="medium")
         axis.spines[["top", "right"]].set_visible(False)

@@ -92,26 +92,21 @@ def comparison_section(
     over_layers
         Draw the scores over the regions of every model as lines, since these are in an order.
     """
-    plots = [
-        Plot(
-            f"{_anchor(title)}-scores",
-            result.plot(),
-            "Score of every model region. Thick points are means with 95 % intervals, small points "
-            "single subjects, the band is the noise ceiling. Filled: p < 0.05 against unrelated.",
-            result.table,
-        )
-    ]
     if over_layers:
-        plots.insert(
-            0,
-            Plot(
-                f"{_anchor(title)}-layers",
-                plot_layers(result.table, result.ceiling),
-                "Score over the regions of every model, in their order. Points are means with 95 % "
-                "intervals, the band is the noise ceiling.",
-                result.table,
-            ),
+        figure = plot_layers(result.table, result.ceiling, result.subjects)
+        caption = (
+            "Score over the regions of every model, in their order: means with 95 % intervals; "
+            "small points are single subjects, dotted lines baselines at their best region, the dashed "
+            "line is the value of unrelated RDMs."
         )
+    else:
+        figure = result.plot()
+        caption = (
+            "Score of every model region: large points are means with 95 % intervals, filled where "
+            "p < 0.05 against unrelated RDMs (dashed line); small points are single subjects, the "
+            "band is the noise ceiling."
+        )
+    plots = [Plot(f"{_anchor(title)}-scores", figure, caption, result.table)]
     tables = {
         f"{title}, scores": result.table,
         f"{title}, noise ceiling": result.ceiling,

@@ -75,8 +75,32 @@ def test_scores_over_layers_are_a_line_for_every_model():
             "comparator": "rho-a",
         }
     )
-    ceiling = pd.DataFrame({"brain_region": ["IT"], "lower": [0.5], "upper": [0.6]})
+    ceiling = pd.DataFrame(
+        {"brain_region": ["IT"], "lower": [0.5], "upper": [0.6], "n_subjects": [4]}
+    )
     axis = plot_layers(table, ceiling).axes[0]
     lines = {line.get_label(): list(line.get_ydata()) for line in axis.get_lines()}
     assert lines["a"] == [0.1, 0.2]
     assert lines["b"] == [0.3, 0.4]
+
+
+def test_a_baseline_with_other_regions_is_a_line_at_its_best():
+    table = pd.DataFrame(
+        {
+            "model": ["net", "net", "net", "v1", "v1"],
+            "model_region": ["1", "2", "3", "low", "high"],
+            "brain_region": "IT",
+            "score": [0.1, 0.2, 0.3, 0.05, 0.15],
+            "ci_low": 0.0,
+            "ci_high": 0.5,
+            "unrelated": 0.0,
+            "comparator": "rho-a",
+        }
+    )
+    ceiling = pd.DataFrame(
+        {"brain_region": ["IT"], "lower": [np.nan], "upper": [np.nan], "n_subjects": [1]}
+    )
+    axis = plot_layers(table, ceiling).axes[0]
+    lines = {line.get_label(): list(line.get_ydata()) for line in axis.get_lines()}
+    assert lines["v1 (high)"] == [0.15, 0.15]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2", "3"]

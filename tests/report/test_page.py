@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from reprcompare.audit import audit
 from reprcompare.errors import InvalidInputError
 from reprcompare.recording import build_recording
-from reprcompare.report import Page, Section, report
+from reprcompare.report import Page, Section, plot_by_region, report
 
 
 def audited(name="IT"):
@@ -63,6 +63,20 @@ def test_figures_have_alternative_text_and_are_the_same_again():
     assert one.html() == two.html()
     assert all(len(plot.caption) > 40 for plot in one.sections[0].plots)
     assert one.html().count('role="img"') == len(one.sections[0].plots) == 4
+
+
+def test_sessions_of_a_subject_are_averaged_before_subjects_are():
+    rows = pd.DataFrame(
+        {
+            "subject": ["a", "a", "a", "b"],
+            "region": "IT",
+            "feature": "x",
+            "share": [0.0, 0.0, 0.3, 0.5],
+        }
+    )
+    axis = plot_by_region(rows, "share", "share").axes[0]
+    points = axis.collections[0].get_offsets()[:, 1]
+    np.testing.assert_allclose(sorted(points), [0.1, 0.5])
 
 
 def test_tables_figures_and_sections_of_ones_own_are_shown():
