@@ -9,7 +9,13 @@ import pandas as pd
 import xarray as xr
 
 from reprcompare.brains.stored import Stored
-from reprcompare.errors import InvalidInputError, UnknownNameError, listing, unknown_name
+from reprcompare.errors import (
+    InvalidInputError,
+    InvalidRecordingError,
+    UnknownNameError,
+    listing,
+    unknown_name,
+)
 from reprcompare.recording import build_recording, schema
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
@@ -165,20 +171,27 @@ def assemble(
     features = [] if labels is None else list(labels.columns)
     others = rows.drop(columns=["stimulus_id", *features], errors="ignore")
     on_presentations = _coordinates(others, "presentation")
-    recording = build_recording(
-        activity.stand_in() if isinstance(activity, Stored) else activity,
-        stimulus_id=rows["stimulus_id"].tolist(),
-        region=columns["region"].tolist(),
-        subject=columns["subject"].tolist(),
-        neuroid_id=columns["neuroid_id"].tolist(),
-        presentation=on_presentations,
-        neuroid=_coordinates(
-            columns.drop(columns=["region", "subject", "neuroid_id"]), "neuroid", on_presentations
-        ),
-        labels=labels,
-        time_bins=time_bins,
-        **attributes,  # type: ignore[arg-type]
-    )
+    places = columns.drop(columns=["region", "subject", "neuroid_id"])
+    on_neuroids = _coordinates(places, "neuroid", on_presentations)
+    try:
+        recording = build_recording(
+            activity.stand_in() if isinstance(activity, Stored) else activity,
+            stimulus_id=rows["stimulus_id"].tolist(),
+            region=columns["region"].tolist(),
+            subject=columns["subject"].tolist(),
+            neuroid_id=columns["neuroid_id"].tolist(),
+            presentation=on_presentations,
+            neuroid=_coordinates(
+                columns.drop(columns=["region", "subject", "neuroid_id"]),
+                "neuroid",
+                on_presentations,
+            ),
+            labels=labels,
+            time_bins=time_bins,
+            **attributes,  # type: ignore[arg-type]
+        )
+    except InvalidRecordingError as error:
+        raise InvalidRecordingError(str(error).replace("this data set", source, 1)) from error
     if isinstance(activity, Stored):
         attrs = dict(recording["activity"].attrs)
         if activity.original != activity.dtype:

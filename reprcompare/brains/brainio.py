@@ -141,6 +141,8 @@ def write_brainio(recording: xr.Dataset, path: str | Path, *, overwrite: bool = 
     """
     target = Path(path)
     whole = without_what_stays(recording, "a BrainIO assembly")
+    if not target.parent.is_dir():
+        raise InvalidInputError(f"the folder {target.parent} does not exist; make it first.")
     if target.exists() and not overwrite:
         raise RecordingExistsError(f"{target} exists; pass overwrite=True to replace it.")
     # Brain-Score groups neuroids of brains by 'animal' and those of models by 'layer' and 'model'.

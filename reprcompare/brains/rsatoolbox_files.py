@@ -20,7 +20,7 @@ from reprcompare.brains.travelling import (
     with_levels,
     without_what_stays,
 )
-from reprcompare.errors import InvalidInputError
+from reprcompare.errors import InvalidInputError, listing
 
 
 def from_rsatoolbox(
@@ -165,7 +165,14 @@ def _complete(rdms: RDMs, naming: Naming, path: Path) -> RDMs:
             f"{path}: nothing names the stimuli of the RDMs; found pattern descriptors "
             f"{', '.join(map(str, patterns))}. Name one with stimulus=."
         )
-    rdms.pattern_descriptors["stimulus_id"] = [str(name) for name in patterns[wanted]]
+    names = [str(name) for name in patterns[wanted]]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InvalidInputError(
+            f"{path}: {wanted!r} names several patterns {listing(repeated, 3)}; stimuli of RDMs "
+            "must differ. Name another pattern descriptor with stimulus=."
+        )
+    rdms.pattern_descriptors["stimulus_id"] = names
     defaults = {"subject": naming.subject, "region": naming.region, "session": None}
     for name, said in defaults.items():
         if said is not None or name not in rdms.rdm_descriptors:

@@ -152,6 +152,13 @@ def from_arrays(
                 f"{source}: {len(vectors['stimulus_id'])} stimulus_ids were given for "
                 f"{responses.shape[0]} presentations."
             )
+    known = {alias for name, others in ALIASES.items() for alias in (name, *others)}
+    for name, vector in vectors.items():
+        if name.lower() in known and len(vector) > 1 and len(vector) not in responses.shape:
+            raise InvalidInputError(
+                f"{source} contradicts itself: {name!r} has {len(vector)} values beside responses "
+                f"of {responses.shape[0]} presentations x {responses.shape[1]} neuroids."
+            )
     # On a square matrix the lengths do not tell; the known names of neuroids' labels do.
     of_neuroids = {"neuroid_id", "region", "subject"}
     of_neuroids |= {alias for name in of_neuroids for alias in ALIASES[name]}
@@ -277,6 +284,8 @@ def _wide(
             f"{path}: no column holds the responses of a neuroid; found {listing(names, 8)}. Name "
             "them with neuroids=, such as neuroids='unit_*'."
         )
+    if table[chosen].isna().all(axis=None):
+        raise InvalidInputError(f"{path}: the columns {listing(chosen, 3)} hold no values at all.")
     return assemble(
         table[chosen].to_numpy(dtype=float),
         table.drop(columns=chosen),

@@ -14,7 +14,7 @@ from reprcompare.brains.brainio import (
     read_stimulus_set,
     write_brainio,
 )
-from reprcompare.errors import InvalidInputError, RecordingExistsError
+from reprcompare.errors import InvalidInputError, InvalidRecordingError, RecordingExistsError
 from reprcompare.measurement import average
 from reprcompare.recording import (
     build_recording,
@@ -209,6 +209,15 @@ def test_other_files_get_a_sentence(tmp_path):
     xr.Dataset({"a": ("x", [1.0])}).to_netcdf(tmp_path / "other.nc")
     with pytest.raises(InvalidInputError, match="holds 0 arrays"):
         read_brainio(tmp_path / "other.nc")
+    with pytest.raises(InvalidInputError, match="does not exist; make it first"):
+        write_brainio(labelled_recording(), tmp_path / "none" / "it.nc")
+    neural_assembly().isel(presentation=[]).to_netcdf(tmp_path / "empty.nc")
+    with pytest.raises(InvalidRecordingError, match=r"empty\.nc is no valid .* is empty"):
+        read_brainio(tmp_path / "empty.nc")
+    twice = neural_assembly().assign_coords(repetition=("presentation", np.zeros(6, int)))
+    twice.to_netcdf(tmp_path / "twice.nc")
+    with pytest.raises(InvalidRecordingError, match=r"twice\.nc .* must name one presentation"):
+        read_brainio(tmp_path / "twice.nc")
     neural_assembly().drop_vars("time_bin_end").to_netcdf(tmp_path / "bins.nc")
     with pytest.raises(InvalidInputError, match="with time_bin_start and time_bin_end"):
         read_brainio(tmp_path / "bins.nc")

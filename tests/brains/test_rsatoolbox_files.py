@@ -122,6 +122,13 @@ def test_rdm_files_get_the_descriptors_that_everything_relies_on(tmp_path):
     assert read.rdm_descriptors["session"] == ["1", "1"]
 
 
+def test_rdms_whose_stimuli_have_one_name_are_refused(tmp_path):
+    rdms = RDMs(np.arange(3.0)[None], pattern_descriptors={"conds": ["x", "x", "z"]})
+    rdms.save(str(tmp_path / "twice.h5"), file_type="hdf5")
+    with pytest.raises(InvalidInputError, match="'conds' names several patterns x"):
+        read_rsatoolbox(tmp_path / "twice.h5")
+
+
 def test_unlabelled_damaged_and_foreign_files_get_a_sentence(tmp_path):
     RDMs(np.arange(3.0)[None]).save(str(tmp_path / "bare.h5"), file_type="hdf5")
     with pytest.raises(InvalidInputError, match="nothing names the stimuli"):

@@ -4,7 +4,7 @@ import pytest
 
 from reprcompare.brains.assembling import Naming
 from reprcompare.brains.tables import read_numpy, read_table
-from reprcompare.errors import InvalidInputError, UnknownNameError
+from reprcompare.errors import InvalidInputError, InvalidRecordingError, UnknownNameError
 from reprcompare.measurement import average
 from reprcompare.recording import label_table
 
@@ -77,6 +77,7 @@ def test_an_index_and_counters_are_not_taken_for_neuroids(tmp_path):
     [
         ("", "not a readable table"),
         ("stimulus_id,u1\n", "holds no rows"),
+        ("stimulus_id,u1\na,\nb,\n", "hold no values at all"),
         ("u1,u2\n1,2\n", "nothing tells which stimulus"),
         ("stimulus_id,note\na,b\n", "no column holds the responses"),
         ("stimulus_id,u1\na,1\nb,2,3,4\n", "not a readable table"),
@@ -142,6 +143,17 @@ def test_an_archive_carries_its_labels(tmp_path):
         settings=np.zeros((2, 2)),
     )
     check(read_numpy(tmp_path / "it.npz"))
+
+
+def test_archives_that_contradict_themselves_get_a_sentence(tmp_path):
+    np.savez(tmp_path / "it.npz", activity=RESPONSES, stimulus_id=list("abcd"))
+    with pytest.raises(InvalidInputError, match=r"'stimulus_id' has 4 values beside .* 6 pres"):
+        read_numpy(tmp_path / "it.npz")
+    np.savez(
+        tmp_path / "it.npz", activity=RESPONSES, stimulus_id=list("aabbcc"), repetition=np.zeros(6)
+    )
+    with pytest.raises(InvalidRecordingError, match=r"it\.npz is no valid recording: .*must name"):
+        read_numpy(tmp_path / "it.npz")
 
 
 def test_labels_of_a_square_matrix_are_told_by_their_names(tmp_path):
