@@ -181,11 +181,7 @@ def assemble(
             subject=columns["subject"].tolist(),
             neuroid_id=columns["neuroid_id"].tolist(),
             presentation=on_presentations,
-            neuroid=_coordinates(
-                columns.drop(columns=["region", "subject", "neuroid_id"]),
-                "neuroid",
-                on_presentations,
-            ),
+            neuroid=on_neuroids,
             labels=labels,
             time_bins=time_bins,
             **attributes,  # type: ignore[arg-type]
