@@ -96,8 +96,8 @@ def comparison_section(
         figure = plot_layers(result.table, result.ceiling, result.subjects)
         caption = (
             "Score over the regions of every model, in their order: means with 95 % intervals; "
-            "small points are single subjects, dotted lines baselines at their best region, the dashed "
-            "line is the value of unrelated RDMs."
+            "small points are single subjects, dotted lines baselines at their best region, the "
+            "dashed line is the value of unrelated RDMs."
         )
     else:
         figure = result.plot()
