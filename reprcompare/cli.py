@@ -70,7 +70,7 @@ def run(
 @click.option("--labels", type=FILE, help="CSV of labels, first column the stimulus id.")
 @click.option("--layers", multiple=True, help="Name or pattern; repeat for several.")
 @click.option("--out", "path", type=FILE, required=True, help="The recording to write (.nc).")
-@click.option("--weights", help="A file of weights, DEFAULT for the trained ones, or none.")
+@click.option("--weights", help="A file of weights, or DEFAULT for the trained ones.")
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1))
 @click.option("--subject", help="Name of this network (default: from NETWORK).")
 @click.option("--seed", default=0, show_default=True)

@@ -106,6 +106,8 @@ def audit(
     reliable variance, from products between different repetitions.
     """
     found = _Findings()
+    if not isinstance(recording, RDMs):
+        check_structure(recording)
     for question in ("share", "density", "decodability", "role"):
         reason = why_not(recording, question)
         if reason:
@@ -115,7 +117,6 @@ def audit(
         _audit_rdms(recording, table, found)
         data = "RDMs (double-centred: tr(PK) / tr(K))"
     else:
-        check_structure(recording)
         given = label_table(recording) if labels is None else labels
         table = _choose(given, features, "give labels=")
         data = _audit_activity(recording, table, found, n_permutations, seed)
@@ -138,6 +139,11 @@ def audit(
 def _choose(
     labels: pd.DataFrame | None, features: Sequence[str] | None, otherwise: str
 ) -> pd.DataFrame:
+    if labels is not None and not isinstance(labels, pd.DataFrame):
+        raise InvalidInputError(
+            "labels must be a pandas.DataFrame indexed by stimulus id, got a "
+            f"{type(labels).__name__}."
+        )
     if labels is None or labels.shape[1] == 0:
         raise InvalidInputError(f"no features to audit; {otherwise}.")
     if features is not None:
@@ -149,13 +155,21 @@ def _choose(
         labels = labels[list(features)]
     table = labels.copy()
     table.index = pd.Index([str(name) for name in table.index])
+    if not table.index.is_unique:
+        repeated = table.index[table.index.duplicated()].unique()
+        raise InvalidInputError(
+            f"the label table repeats stimuli: {listing(repeated, 3)}; give each one row."
+        )
     return table
 
 
 def _join(table: pd.DataFrame, stimulus_ids: np.ndarray, found: _Findings) -> pd.DataFrame:
-    """Return the labels of those stimuli that have all of them, in the order of the recording."""
+    """Return the labels of those stimuli that have all of them, ordered by stimulus id.
+
+    The order decides the folds of decoding, which must not depend on how stimuli were presented.
+    """
     labelled = table.dropna().index
-    kept = [str(name) for name in stimulus_ids if str(name) in labelled]
+    kept = sorted(str(name) for name in stimulus_ids if str(name) in labelled)
     if not kept:
         raise LabelMismatchError(
             f"none of the stimuli ({listing(stimulus_ids, 3)}) is labelled; the label table has "

@@ -295,6 +295,8 @@ def _group_mean(rdms: RDMs) -> RDMs:
 def link(source: Path, target: Path) -> None:
     """Put a file of the cache into an output folder, without copying where the disk allows it."""
     target.unlink(missing_ok=True)
+    # One file under two names: writing to the one must not damage the other.
+    source.chmod(0o444)
     try:
         os.link(source, target)
     except OSError:

@@ -173,7 +173,7 @@ def _place_recordings(
     files = {}
     for cell in protocol.cells:
         suffix = "".join(
-            f".{key}={value}".replace("/", ":") for key, value in cell.settings.items()
+            f".{key}={value}".replace("/", "-") for key, value in cell.settings.items()
         )
         for name in used:
             for number, path in enumerate(workshop.recordings(cell, name)):

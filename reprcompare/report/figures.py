@@ -50,11 +50,14 @@ def plot_by_region(
     Returns
     -------
     matplotlib.figure.Figure
-        Means carry 95 % intervals over subjects (t) where there are two or more.
+        Means carry 95 % intervals over subjects (t); a single subject carries its own interval over
+        stimuli, where the table has one.
     """
     keys = [*panels, "region", "feature", "subject"]
+    alone = table["subject"].nunique() == 1 and {f"{measure}_low", f"{measure}_high"} <= {*table}
     # Sessions of a subject, and regions of it recorded twice, are not further subjects.
-    columns = [measure] if chance is None else [measure, chance]
+    ends = [f"{measure}_low", f"{measure}_high"] if alone else []
+    columns = [measure, *ends] if chance is None else [measure, chance, *ends]
     table = table.groupby(keys, sort=False, as_index=False)[columns].mean()
     parts = _panels(table, panels)
     features = list(dict.fromkeys(table["feature"]))
@@ -71,6 +74,9 @@ def plot_by_region(
             shift = (number - (len(features) - 1) / 2) * min(0.22, 0.7 / len(features))
             own = rows[rows["feature"] == feature]
             _points(axis, own, measure, regions, shift, colours[feature], MARKERS[number % 7])
+            if alone:
+                places = [regions.index(region) + shift for region in own["region"]]
+                axis.vlines(places, own[ends[0]], own[ends[1]], color=colours[feature], lw=1.2)
         axis.set_xticks(range(len(regions)), regions)
         if max(len(str(region)) for region in regions) * len(regions) > 9 * width:
             axis.tick_params("x", rotation=60, labelsize="small")

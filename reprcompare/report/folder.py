@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -17,8 +18,8 @@ def report_of_folder(folder: str | os.PathLike[str]) -> Page:
     Parameters
     ----------
     folder
-        Holds ``tables/*.csv`` and ``figures/*.png``, and perhaps ``manifest.json``: what a run
-        leaves behind, also after tables were edited or added.
+        Holds ``tables/*.csv`` (or ``*.csv``) and ``figures/*.png``, and perhaps ``manifest.json``:
+        what a run leaves behind, also after tables were edited or added.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def report_of_folder(folder: str | os.PathLike[str]) -> Page:
     ['Audit']
     """
     place = Path(folder)
-    tables = {path.stem: _read(path) for path in sorted((place / "tables").glob("*.csv"))}
+    tables = {path.stem: _read(path) for path in sorted(_tables(place))}
     drawings = {path.stem: path for path in sorted((place / "figures").glob("*.png"))}
     if not tables and not drawings:
         raise InvalidInputError(
@@ -63,6 +64,12 @@ def report_of_folder(folder: str | os.PathLike[str]) -> Page:
         str(name): str(version) for name, version in said.get("versions", {}).items()
     }
     return Page(place.resolve().name, sections, provenance)
+
+
+def _tables(place: Path) -> Iterator[Path]:
+    """Return the tables of a run, or those that lie in the folder itself."""
+    inner = place / "tables"
+    return (inner if inner.is_dir() else place).glob("*.csv")
 
 
 def _read(path: Path) -> pd.DataFrame:

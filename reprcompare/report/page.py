@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from reprcompare.errors import UnknownNameError, unknown_name
+from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
 from reprcompare.report.cells import cell, is_number
 from reprcompare.report.plots import Picture, Plot
 
@@ -86,12 +86,16 @@ class Page:
         ------
         UnknownNameError
             If the ending is another one.
+        InvalidInputError
+            If the folder does not exist.
         MissingExtraError
             If what a form needs is not installed.
         """
         target = Path(path)
         if target.suffix not in FORMS:
             raise UnknownNameError(unknown_name("form of report", target.suffix, FORMS))
+        if not target.parent.is_dir():
+            raise InvalidInputError(f"the folder {target.parent} does not exist; create it first.")
         content = FORMS[target.suffix](self)
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         partial.write_bytes(content)

@@ -28,7 +28,11 @@ def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str
         Columns whose combinations get a panel each.
     """
     table, name = result.table, _anchor(title)
-    points = "Points are subjects, bars 95 % intervals of their mean (t)."
+    points = (
+        "Points are subjects, bars 95 % intervals of their mean (t)."
+        if table["subject"].nunique() > 1
+        else "There is one subject; bars, where there are any, are 95 % intervals over stimuli."
+    )
     plots = [
         Plot(
             f"{name}-share",
@@ -189,7 +193,7 @@ def section_of(result: Any, title: str | None = None, **more: Any) -> Section:
     )
 
 
-def report(title: str, results: Sequence[Any]) -> Page:
+def report(title: str, results: Any) -> Page:
     """Put results on one page.
 
     Parameters
@@ -197,8 +201,8 @@ def report(title: str, results: Sequence[Any]) -> Page:
     title
         Of the page.
     results
-        What `audit`, `compare`, `mixed_model` and `per_network_contrast` return, tables, figures
-        and sections, in the order in which they are shown.
+        One or a list, shown in this order: what `audit`, `compare`, `mixed_model` and
+        `per_network_contrast` return, tables, figures, sections.
 
     Returns
     -------
@@ -216,7 +220,8 @@ def report(title: str, results: Sequence[Any]) -> Page:
     >>> "0.5" in page.html()
     True
     """
-    return Page(title, [section_of(result) for result in results])
+    several = results if isinstance(results, list | tuple) else [results]
+    return Page(title, [section_of(result) for result in several])
 
 
 def _anchor(title: str) -> str:

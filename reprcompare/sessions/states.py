@@ -84,7 +84,7 @@ def as_it_was(
     No gradients, evaluation mode unless `training`, and a random state of its own.
     """
     home = _device_of(network)
-    place = torch.device(device) if device is not None else home
+    place = _usable(device) if device is not None else home
     modes = [(module, module.training) for module in network.modules()]
     accelerators = [place] if place.type == "cuda" else []
     with torch.random.fork_rng(devices=accelerators), torch.no_grad():
@@ -99,6 +99,17 @@ def as_it_was(
                 module.training = mode
             if place != home:
                 network.to(home)
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        accelerators = torch.cuda.device_count()
+        raise InvalidInputError(
+            f"device {str(device)!r} cannot be used: {str(error).splitlines()[0]}. This torch sees "
+            f"the cpu and {accelerators} CUDA devices."
+        ) from error
 
 
 def _device_of(network: nn.Module) -> torch.device:

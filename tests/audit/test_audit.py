@@ -7,7 +7,7 @@ from rsatoolbox.rdm import RDMs
 from scipy.spatial.distance import pdist
 
 from reprcompare.audit import audit, basis_of, components, density, explained_by_neuroid
-from reprcompare.errors import InvalidInputError, LabelMismatchError
+from reprcompare.errors import InvalidInputError, InvalidRecordingError, LabelMismatchError
 from reprcompare.recording import build_recording
 
 TABLE = pd.DataFrame(
@@ -57,6 +57,26 @@ def test_labels_are_joined_by_stimulus_not_by_position():
     pd.testing.assert_series_equal(
         given.table.share, audit(network(), n_permutations=0).table.share
     )
+
+
+def test_no_number_depends_on_the_order_of_presentation():
+    order = np.random.default_rng(2).permutation(64)
+    one, other = audit(network()), audit(network(order=order))
+    numbers = ["share", "share_low", "density", "decodability", "decodability_p"]
+    np.testing.assert_allclose(one.table[numbers], other.table[numbers], atol=1e-9)
+
+
+def test_a_stimulus_labelled_twice_is_refused():
+    twice = pd.concat([TABLE, 1 - TABLE.iloc[:1]])
+    with pytest.raises(InvalidInputError, match="repeats stimuli: s0"):
+        audit(network(), labels=twice)
+
+
+def test_something_else_than_a_recording_gets_a_sentence():
+    with pytest.raises(InvalidRecordingError, match="is a str, not an xarray.Dataset"):
+        audit("my.nc")
+    with pytest.raises(InvalidInputError, match="must be a pandas.DataFrame"):
+        audit(network(), labels={"a": 1})
 
 
 def test_kind_makes_no_difference():

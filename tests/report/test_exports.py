@@ -51,6 +51,11 @@ def test_another_ending_gets_a_sentence(page, tmp_path):
         page.save(tmp_path / "report.docx")
 
 
+def test_a_missing_folder_gets_a_sentence(page, tmp_path):
+    with pytest.raises(InvalidInputError, match="does not exist; create it first"):
+        page.save(tmp_path / "nowhere" / "report.html")
+
+
 def test_a_folder_of_tables_and_figures_becomes_a_page(tmp_path):
     for part in ("tables", "figures"):
         (tmp_path / part).mkdir()

@@ -156,3 +156,15 @@ def test_nothing_is_left_beside_the_finished_file(tmp_path, stimuli):
     record(convolutional(), stimuli, layers="0", path=tmp_path / "a.nc", stimulus_ids=IDS)
     assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
     open_recording(tmp_path / "a.nc")
+
+
+def test_a_device_that_is_not_there_gets_a_sentence(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"device 'cuda:7' cannot be used: .* sees the cpu"):
+        record(
+            torch.nn.Linear(2, 2),
+            torch.zeros(3, 2),
+            layers="",
+            stimulus_ids=list("abc"),
+            path=tmp_path / "x.nc",
+            device="cuda:7",
+        )
