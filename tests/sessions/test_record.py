@@ -161,9 +161,9 @@ def test_nothing_is_left_beside_the_finished_file(tmp_path, stimuli):
 def test_a_device_that_is_not_there_gets_a_sentence(tmp_path):
     with pytest.raises(InvalidInputError, match=r"device 'cuda:7' cannot be used: .* sees the cpu"):
         record(
-            torch.nn.Linear(2, 2),
+            nn.Sequential(nn.Linear(2, 2)),
             torch.zeros(3, 2),
-            layers="",
+            layers="0",
             stimulus_ids=list("abc"),
             path=tmp_path / "x.nc",
             device="cuda:7",
