@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,12 @@ from torch import nn
 from tqdm import tqdm
 
 from reprcompare.brains import load_brain, load_stimuli
-from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
+from reprcompare.errors import (
+    InvalidInputError,
+    ReprcompareError,
+    UnknownNameError,
+    unknown_name,
+)
 from reprcompare.measurement import simulate_brain
 from reprcompare.networks import NETWORKS, Architecture, Trained, Training, import_object, train
 from reprcompare.protocol import schema
@@ -45,11 +51,14 @@ class Workshop:
         Whether networks that a protocol names by ``module:attribute`` may be imported.
     progress
         Whether bars are shown.
+    core_hours
+        No further networks are made once the process has used so much.
     """
 
     cache: Cache
     allow_import: bool = False
     progress: bool = True
+    core_hours: float = np.inf
 
     def recordings(self, cell: Cell, name: str) -> list[Path]:
         """Make the recordings of a table, one file a network; what is cached is not made again.
@@ -78,9 +87,18 @@ class Workshop:
         )
         with bar:
             for start in range(0, len(missing), STACK):
+                self._check_budget(name, len(missing) - start)
                 stack = missing[start : start + STACK]
                 self._record(cell, name, table, {seed: paths[seed] for seed in stack}, bar)
         return list(paths.values())
+
+    def _check_budget(self, name: str, left: int) -> None:
+        if time.process_time() > 3600 * self.core_hours:
+            raise ReprcompareError(
+                f"the budget of {self.core_hours:g} core hours is used up with {left} networks of "
+                f"{name!r} still to be made. Finished networks are kept: raise core_hours under "
+                "[budget] and run again to go on."
+            )
 
     def brain(self, cell: Cell, name: str) -> xr.Dataset | RDMs:
         """Load or simulate a brain.

@@ -54,8 +54,8 @@ class Protocol:
     ----------
     text
         The file as it was.
-    heading, report, expectations, analyses
-        Its tables.
+    heading, report, budget, expectations, analyses
+        Its tables; no budget where it states none.
     cells
         One for each combination of swept settings.
     """
@@ -63,6 +63,7 @@ class Protocol:
     text: str
     heading: schema.Heading
     report: schema.Report
+    budget: schema.Budget | None
     expectations: list[schema.Expectation]
     analyses: list[Any]
     cells: list[Cell]
@@ -127,6 +128,7 @@ def _validate(raw: dict[str, Any], text: str) -> Protocol:
         text=text,
         heading=heading,
         report=_table(schema.Report, raw.get("report", {}), "report"),
+        budget=_table(schema.Budget, raw["budget"], "budget") if "budget" in raw else None,
         expectations=[
             _table(schema.Expectation, item, f"expect[{number}]")
             for number, item in enumerate(raw.get("expect", []), start=1)

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reprcompare.audit import Audit, accuracy
@@ -94,7 +95,8 @@ def run_protocol(
     expected = hashlib.sha256(
         json.dumps([item.model_dump() for item in protocol.expectations], sort_keys=True).encode()
     ).hexdigest()
-    workshop = Workshop(Cache(cache), allow_import, progress)
+    core_hours = protocol.budget.core_hours if protocol.budget else np.inf
+    workshop = Workshop(Cache(cache), allow_import, progress, core_hours)
     used = _used_recordings(protocol)
     judged = _judge(protocol, workshop, used)
     files = _place_recordings(protocol, workshop, used, folder / "recordings")

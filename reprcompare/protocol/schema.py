@@ -195,7 +195,7 @@ class Report(Table):
 
 
 class Budget(Table):
-    """`[budget]`: the run is refused before it starts if it is estimated to cost more."""
+    """`[budget]`: no further networks are made once a run has used so many core hours."""
 
     core_hours: Annotated[float, Field(gt=0)]
 

@@ -4,7 +4,12 @@ import json
 import pandas as pd
 import pytest
 
-from reprcompare.errors import InvalidInputError, NotIdentifiableError, RecordingFailedError
+from reprcompare.errors import (
+    InvalidInputError,
+    NotIdentifiableError,
+    RecordingFailedError,
+    ReprcompareError,
+)
 from reprcompare.protocol import making, run_protocol
 from reprcompare.recording import open_recording
 
@@ -111,6 +116,12 @@ def test_networks_below_the_criterion_are_left_out_and_named(run):
 def test_a_run_in_which_no_network_counts_says_so(run):
     with pytest.raises(NotIdentifiableError, match="no network of nets reached its criterion"):
         run(("max_steps = 600", "max_steps = 20"), ("n_per_cell", "criterion = 0.999\nn_per_cell"))
+
+
+def test_a_run_stops_when_its_budget_is_used_up(run):
+    tight = ("[task.two]", "[budget]\ncore_hours = 1e-9\n\n[task.two]")
+    with pytest.raises(ReprcompareError, match="core hours is used up with 3 networks of 'nets'"):
+        run(tight)
 
 
 def test_recordings_say_what_they_are(run):
