@@ -97,6 +97,38 @@ def by_region(rdms: RDMs, name: str = "the RDMs") -> list[Subjects]:
     return result
 
 
+def group_mean(rdms: RDMs) -> RDMs:
+    """Average RDMs over subjects, each of which counts once, as papers show them of a group.
+
+    Parameters
+    ----------
+    rdms
+        As for `by_region`.
+
+    Returns
+    -------
+    rsatoolbox.rdm.RDMs
+        One RDM a region, of the subject "group mean".
+
+    Raises
+    ------
+    InvalidInputError
+        As `by_region`.
+    """
+    regions = by_region(rdms)
+    return RDMs(
+        np.stack([one.vectors.mean(axis=0) for one in regions]),
+        dissimilarity_measure=rdms.dissimilarity_measure,
+        descriptors=rdms.descriptors,
+        pattern_descriptors=rdms.pattern_descriptors,
+        rdm_descriptors={
+            "subject": ["group mean"] * len(regions),
+            "session": ["1"] * len(regions),
+            "region": [one.region for one in regions],
+        },
+    )
+
+
 def join(parts: Sequence[tuple[str, RDMs]]) -> tuple[np.ndarray, list[np.ndarray]]:
     """Find the stimuli that all RDMs share, and where each object has them.
 

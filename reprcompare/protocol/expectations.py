@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from reprcompare.errors import ProtocolError, listing, unknown_name
 from reprcompare.protocol.schema import Choice, Expectation
+from reprcompare.statistics import mean_interval
 
 CONFIRMED, CONTRADICTED, UNDETERMINED = "confirmed", "contradicted", "undetermined"
 
@@ -139,12 +139,7 @@ def _over_units(units: pd.Series, expectation: Expectation) -> tuple[float, floa
     values = units.to_numpy(dtype=float)
     if expectation.over == "every":
         return float(values.mean()), float(values.min()), float(values.max()), len(values)
-    if len(values) < 2:
-        return float(values.mean()), -np.inf, np.inf, len(values)
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    reach = stats.t.ppf(1 - expectation.alpha / 2, len(values) - 1) * error
-    mean = float(values.mean())
-    return mean, mean - reach, mean + reach, len(values)
+    return *mean_interval(values, 1 - expectation.alpha), len(values)
 
 
 def _judge(expectation: Expectation, estimate: float, low: float, high: float) -> str:

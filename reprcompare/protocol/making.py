@@ -24,6 +24,7 @@ from reprcompare.errors import (
     UnknownNameError,
     unknown_name,
 )
+from reprcompare.geometry import group_mean
 from reprcompare.measurement import simulate_brain
 from reprcompare.networks import NETWORKS, Architecture, Trained, Training, import_object, train
 from reprcompare.protocol import schema
@@ -128,7 +129,7 @@ class Workshop:
                 if str(value) not in known:
                     raise UnknownNameError(unknown_name(descriptor, str(value), set(known), name))
                 brain = brain.subset(descriptor, value)
-            return _group_mean(brain) if table.average_subjects else brain
+            return group_mean(brain) if table.average_subjects else brain
         return select(brain, **table.select)
 
     def _key(self, cell: Cell, name: str, table: schema.RecordingTable, seed: int) -> str:
@@ -282,31 +283,6 @@ def _learned(features: list[str], trained: Trained) -> pd.DataFrame:
             "learning_rank": at.fillna(np.inf).rank(method="min"),
             "training_steps": trained.steps,
         }
-    )
-
-
-def _group_mean(rdms: RDMs) -> RDMs:
-    """Average RDMs over subjects, each of which counts once, as papers show them of a group."""
-    regions = np.asarray(rdms.rdm_descriptors["region"]).astype(str)
-    subjects = np.asarray(rdms.rdm_descriptors["subject"]).astype(str)
-    names = list(dict.fromkeys(regions))
-    means = [
-        np.mean(
-            [
-                rdms.dissimilarities[(regions == name) & (subjects == subject)].mean(axis=0)
-                for subject in dict.fromkeys(subjects[regions == name])
-            ],
-            axis=0,
-        )
-        for name in names
-    ]
-    n = len(names)
-    return RDMs(
-        np.stack(means),
-        dissimilarity_measure=rdms.dissimilarity_measure,
-        descriptors=rdms.descriptors,
-        pattern_descriptors=rdms.pattern_descriptors,
-        rdm_descriptors={"subject": ["group mean"] * n, "session": ["1"] * n, "region": names},
     )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
+
+from reprcompare.statistics import mean_interval, subject_means
 
 # Okabe & Ito's palette, which colour-blind readers can tell apart, without its pale yellow.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -53,12 +54,10 @@ def plot_by_region(
         Means carry 95 % intervals over subjects (t); a single subject carries its own interval over
         stimuli, where the table has one.
     """
-    keys = [*panels, "region", "feature", "subject"]
     alone = table["subject"].nunique() == 1 and {f"{measure}_low", f"{measure}_high"} <= {*table}
-    # Sessions of a subject, and regions of it recorded twice, are not further subjects.
     ends = [f"{measure}_low", f"{measure}_high"] if alone else []
     columns = [measure, *ends] if chance is None else [measure, chance, *ends]
-    table = table.groupby(keys, sort=False, as_index=False)[columns].mean()
+    table = subject_means(table, columns, [*panels, "region", "feature"])
     parts = _panels(table, panels)
     features = list(dict.fromkeys(table["feature"]))
     colours = colours_of(features)
@@ -122,11 +121,9 @@ def _points(
             marker=marker,
             zorder=2,
         )
-    means = [values.mean() if len(values) else np.nan for values in groups]
-    reach = [
-        stats.t.ppf(0.975, len(v) - 1) * v.std(ddof=1) / np.sqrt(len(v)) if len(v) > 1 else 0.0
-        for v in groups
-    ]
+    found = [mean_interval(values) for values in groups]
+    means = [mean for mean, _, _ in found]
+    reach = [high - mean if np.isfinite(high) else 0.0 for mean, _, high in found]
     axis.errorbar(
         np.arange(len(regions)) + shift,
         means,

@@ -11,6 +11,7 @@ from reprcompare.statistics.diagnostics import (
     residual_checks,
 )
 from reprcompare.statistics.equivalence import Equivalence, equivalence_test
+from reprcompare.statistics.means import mean_interval, subject_means
 from reprcompare.statistics.mixed import MixedModel, mixed_model
 from reprcompare.statistics.pairs import label_permutation, pair_model, pair_table
 from reprcompare.statistics.power import power_by_simulation
@@ -33,6 +34,7 @@ __all__ = [
     "label_permutation",
     "likelihood_ratio",
     "marginal_means",
+    "mean_interval",
     "mediation",
     "mixed_model",
     "pair_model",
@@ -46,4 +48,5 @@ __all__ = [
     "residual_checks",
     "shapley_bounds",
     "share_model",
+    "subject_means",
 ]
