@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,7 @@ def record(
     """
     from reprcompare.networks import named_network
 
+    there = path.is_file() and not overwrite
     made, preprocess = named_network(network, weights, seed, allow_import)
     shown: Any = stimuli if Path(stimuli).is_dir() else rc.load_stimuli(stimuli)
     recording = rc.record(
@@ -126,7 +128,8 @@ def record(
         overwrite=overwrite,
     )
     sizes = dict(recording.sizes)
-    click.echo(f"{path}: {sizes['presentation']} presentations x {sizes['neuroid']} neuroids")
+    said = f"{path}: {sizes['presentation']} presentations x {sizes['neuroid']} neuroids"
+    click.echo(said + (", finished before by the same session" if there else ""))
 
 
 @commands.command()
@@ -340,11 +343,16 @@ def report(folder: Path, path: Path | None) -> None:
 @commands.command()
 @click.argument("recording")
 def validate(recording: str) -> None:
-    """Check that RECORDING follows the format and is undamaged."""
+    """Check that RECORDING, a file or a catalogue name, follows the format and is undamaged."""
     from reprcompare.recording import check_checksums
 
-    rc.validate_recording(rc.open_recording(recording), recording)
-    check_checksums(recording)
+    found = _recording(recording)
+    if not isinstance(found, str):
+        rc.validate_recording(found, recording)
+        click.echo(f"{recording} is a valid recording.")
+        return
+    rc.validate_recording(rc.open_recording(found), recording)
+    check_checksums(found)
     click.echo(f"{recording} is a valid recording, and is as it was written.")
 
 
@@ -352,10 +360,11 @@ def validate(recording: str) -> None:
 @click.argument("recording")
 @as_json
 def show(recording: str, as_json: bool) -> None:
-    """Show what RECORDING is: subjects, stimuli, regions, features, where it came from."""
+    """Show what RECORDING, a file or a catalogue name, is and where it came from."""
     from reprcompare.recording import describe, describe_text
 
-    click.echo(json.dumps(describe(recording)) if as_json else describe_text(recording))
+    found = _recording(recording)
+    click.echo(json.dumps(describe(found)) if as_json else describe_text(found))
 
 
 @commands.command()
@@ -366,7 +375,7 @@ def why(first: str, second: str, as_json: bool) -> None:
     """Say why the recordings FIRST and SECOND differ, the most telling difference first."""
     from reprcompare.recording import why as why_
 
-    differences = why_(first, second)
+    differences = why_(_recording(first), _recording(second))
     if as_json:
         click.echo(json.dumps([vars(item) for item in differences]))
         return
@@ -383,6 +392,18 @@ def join(path: Path) -> None:
     from reprcompare.sessions import join_shards
 
     click.echo(f"{path}: {join_shards(path).sizes['presentation']} presentations")
+
+
+def _recording(name: str) -> Any:
+    """Return the path of a recording as it is, or load it by its name in the catalogue."""
+    import xarray as xr
+
+    if Path(name).suffix or Path(name).exists():
+        return name
+    found = rc.load_brain(name)
+    if not isinstance(found, xr.Dataset):
+        raise ReprcompareError(f"{name!r} was published as RDMs, which are no recording.")
+    return found
 
 
 def _labels(path: Path | None) -> Any:
@@ -439,5 +460,22 @@ def main(arguments: list[str] | None = None, run: Callable[..., Any] = commands)
     except ReprcompareError as error:
         if debug:
             raise
-        click.echo(f"reprcompare: {error}", err=True)
+        click.echo(f"reprcompare: {_as_typed(str(error), run)}", err=True)
         sys.exit(1)
+
+
+def _as_typed(message: str, run: Any) -> str:
+    """Turn the Python arguments that a message names into the options of the command line."""
+    options = {
+        str(option.name): option.opts[-1]
+        for command in run.commands.values()
+        for option in command.params
+        if isinstance(option, click.Option)
+    }
+    # Longer names first, so that none is taken for the beginning of another.
+    names = "|".join(sorted(options, key=len, reverse=True))
+    return re.sub(
+        rf"\b({names})=(?:True\b|'([^']*)'|(\w+))?",
+        lambda found: " ".join(filter(None, (options[found[1]], found[2], found[3]))),
+        message,
+    )

@@ -197,3 +197,33 @@ def test_mistakes_get_one_sentence_and_the_right_status(call, arguments, status,
     assert found == status
     assert message in err
     assert "Traceback" not in err + out
+
+
+def test_messages_name_the_options_of_the_command_line(call, file, tmp_path):
+    given = ("data", "import", file, "--out", file)
+    status, _, err = call(*given)
+    assert status == 1
+    assert "pass --overwrite to replace it" in err
+    plain = tmp_path / "plain.csv"
+    plain.write_text("stimulus_id,n1,n2\na,1,2\nb,2,1\n")
+    bare = tmp_path / "bare.nc"
+    assert call("data", "import", plain, "--out", bare)[0] == 0
+    status, _, err = call("audit", bare)
+    assert status == 1
+    assert "give --labels," in err
+
+
+def test_names_of_the_catalogue_are_taken_where_files_are(call):
+    status, _, err = call("show", "kriegeskort")
+    assert status == 1
+    assert "kriegeskorte2008" in err
+
+
+def test_recording_again_says_that_it_was_finished(call, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in "ab":
+        Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(images / f"{name}.png")
+    given = ("record", "pixels", "--stimuli", images, "--out", tmp_path / "p.nc")
+    assert "finished before" not in call(*given)[1]
+    assert "finished before by the same session" in call(*given)[1]

@@ -43,8 +43,8 @@ def choose_layers(network: nn.Module, layers: str | Sequence[str] | None) -> lis
         Any torch network.
     layers
         A name, a pattern, or several of them; None for all leaf modules. In a pattern ``*`` stands
-        for anything within one level (``"layer4.*"`` are the blocks of layer4) and ``**`` for
-        anything at all. ``"relu:1"`` is the second call of a module that is called several times,
+        for anything within one level (``"layer4.*"`` are the blocks of layer4), ``?`` for one
+        character of it and ``**`` for anything at all. ``"relu:1"`` is the second call of a module that is called several times,
         ``"lstm[1][0]"`` one tensor of several that a module returns.
 
     Returns
@@ -77,7 +77,7 @@ def choose_layers(network: nn.Module, layers: str | Sequence[str] | None) -> lis
     for name in asked:
         if name in modules:
             found = [Layer(name, named=layers is not None)]
-        elif "*" in name:
+        elif "*" in name or "?" in name:
             found = [Layer(match) for match in modules if matches(match, name)]
         else:
             found = _parse(name, modules)
@@ -98,11 +98,11 @@ def matches(name: str, pattern: str) -> bool:
     --------
     >>> matches("layer4.1", "layer4.*"), matches("layer4.1.conv2", "layer4.*")
     (True, False)
-    >>> matches("layer4.1.conv2", "layer4.**")
-    True
+    >>> matches("layer4.1.conv2", "layer4.**"), matches("layer4.1.conv2", "layer?.1.conv?")
+    (True, True)
     """
-    parts = re.split(r"(\*\*|\*)", pattern)
-    wild = {"*": "[^.]*", "**": ".*"}
+    parts = re.split(r"(\*\*|\*|\?)", pattern)
+    wild = {"*": "[^.]*", "**": ".*", "?": "[^.]"}
     return re.fullmatch("".join(wild.get(p) or re.escape(p) for p in parts), name) is not None
 
 
