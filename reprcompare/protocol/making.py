@@ -29,12 +29,15 @@ from reprcompare.measurement import simulate_brain
 from reprcompare.networks import NETWORKS, Architecture, Trained, Training, import_object, train
 from reprcompare.protocol import schema
 from reprcompare.protocol.cache import Cache, fingerprint, key_of
-from reprcompare.protocol.reading import Cell
+from reprcompare.protocol.sweep import Cell
 from reprcompare.recording import open_recording, select
 from reprcompare.sessions import record
 
 STACK = 20
 """Networks that are trained together: more gain nothing on a few cores, and cost memory."""
+
+PROPERTIES_OF_TRAINING = ("trained", "learned_at", "learning_rank", "training_steps")
+"""What training adds to the properties that a task gives its features."""
 
 ROOMS = ("recording", "tasks", "networks", "sessions")
 """Rooms whose code decides what a recording of a network contains."""

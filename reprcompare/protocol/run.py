@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reprcompare.audit import Audit, accuracy
-from reprcompare.errors import NotIdentifiableError, listing
-from reprcompare.protocol.analyses import Bench, Outcome, analyse
+from reprcompare.audit import accuracy
+from reprcompare.errors import NotIdentifiableError
+from reprcompare.protocol import schema
+from reprcompare.protocol.bench import Bench, Outcome
 from reprcompare.protocol.cache import Cache
 from reprcompare.protocol.expectations import answer
+from reprcompare.protocol.kinds import ANALYSES
 from reprcompare.protocol.making import Workshop, link
-from reprcompare.protocol.reading import Cell, Protocol, read_protocol
-from reprcompare.protocol.schema import SimulatedBrain
+from reprcompare.protocol.page import PACKAGES, page_of
+from reprcompare.protocol.reading import Protocol, read_protocol
 from reprcompare.recording import open_recording
-from reprcompare.report import Page, Plot, Section, section_of
-
-PACKAGES = ("reprcompare", "torch", "numpy", "scipy", "xarray", "rsatoolbox", "statsmodels")
+from reprcompare.report import Plot
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def run_protocol(
     files = _place_recordings(protocol, workshop, used, folder / "recordings")
     bench = Bench(workshop, protocol.cells, judged[~judged["counted"]])
     for table in protocol.analyses:
-        bench.outcomes[table.name] = analyse(table, bench)
+        bench.outcomes[table.name] = ANALYSES[table.kind].run(table, bench)
     outcomes = bench.outcomes
     answers = answer(
         protocol.expectations, {name: outcome.tables for name, outcome in outcomes.items()}
@@ -113,7 +113,7 @@ def run_protocol(
             table.to_csv(folder / "tables" / f"{stem}.csv", index=False)
     answers.to_csv(folder / "tables" / "expectations.csv", index=False)
     judged.to_csv(folder / "tables" / "networks.csv", index=False)
-    page = _page(protocol, outcomes, answers, judged, expected)
+    page = page_of(protocol, outcomes, answers, judged, expected)
     for section in page.sections:
         for plot in section.plots:
             (folder / "figures" / f"{plot.name}.png").write_bytes(plot.png())
@@ -126,14 +126,15 @@ def run_protocol(
 
 def _used_recordings(protocol: Protocol) -> list[str]:
     """Return the recordings that analyses use, in the order of the file."""
+    tables = protocol.cells[0].tables
     used: set[str] = set()
-    brains = protocol.cells[0].tables["brain"]
     for analysis in protocol.analyses:
-        used |= set(getattr(analysis, "recordings", [])) | set(getattr(analysis, "models", []))
-        brain = brains.get(getattr(analysis, "brain", None) or "")
-        if isinstance(brain, SimulatedBrain):
-            used.add(brain.recording)
-    return [name for name in protocol.cells[0].tables["recording"] if name in used]
+        named = {name for _, _, names in schema.references(analysis) for name in names}
+        brains = [tables["brain"][name] for name in named if name in tables["brain"]]
+        used |= named | {
+            name for x in brains for _, _, names in schema.references(x) for name in names
+        }
+    return [name for name in tables["recording"] if name in used]
 
 
 def _judge(protocol: Protocol, workshop: Workshop, used: Iterable[str]) -> pd.DataFrame:
@@ -183,79 +184,6 @@ def _place_recordings(
                 link(path, target)
                 files[target.name] = path.name
     return files
-
-
-def _page(
-    protocol: Protocol,
-    outcomes: dict[str, Outcome],
-    answers: pd.DataFrame,
-    judged: pd.DataFrame,
-    expected: str,
-) -> Page:
-    heading = protocol.heading
-    sections = [
-        Section("Question", [heading.question.strip()], notes=[heading.paper] * bool(heading.paper))
-    ]
-    if len(answers):
-        sections.append(
-            Section(
-                "What was expected, and what came out",
-                [
-                    "The expectations stood in the protocol before the run (sha256 of their text: "
-                    f"{expected[:16]}…). Confirmed: the whole interval lies beyond the smallest "
-                    "effect of interest. Contradicted: it lies on the other side."
-                ],
-                {"Expectations": answers},
-            )
-        )
-    for outcome in outcomes.values():
-        sections += _sections(outcome, protocol.cells)
-    if len(judged):
-        sections.append(_networks(judged))
-    provenance = {
-        "Protocol": heading.name,
-        "Versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
-        "Python": platform.python_version(),
-        "Expectations (sha256)": expected,
-        "Protocol text (sha256)": hashlib.sha256(protocol.text.encode()).hexdigest(),
-    }
-    return Page(protocol.report.title or heading.name, sections, provenance)
-
-
-def _sections(outcome: Outcome, cells: list[Cell]) -> list[Section]:
-    """Show an outcome: audits with a panel for every cell, everything else cell by cell."""
-    title = outcome.name.replace("_", " ").capitalize()
-    results = [(settings, result) for settings, result in outcome.results if result is not None]
-    if not results:
-        return [section_of(outcome.tables["table"], title=title)]
-    if isinstance(results[0][1], Audit):
-        whole = Audit(
-            outcome.tables["table"],
-            outcome.tables["density"],
-            outcome.tables["components"],
-            outcome.notes,
-            results[0][1].method,
-        )
-        return [section_of(whole, title=title, panels=list(cells[0].settings))]
-    return [
-        section_of(
-            result,
-            title=", ".join([title, *(f"{k} {v}" for k, v in settings.items())]),
-            **outcome.shown,
-        )
-        for settings, result in results
-    ]
-
-
-def _networks(judged: pd.DataFrame) -> Section:
-    dropped = judged[~judged["counted"]]
-    said = (
-        f"{len(dropped)} of {len(judged)} networks did not reach their criterion on held-out "
-        f"stimuli and were left out: {listing(dropped['subject'], 10)}."
-        if len(dropped)
-        else f"All {len(judged)} networks are counted; none was left out."
-    )
-    return Section("Networks", [said], {"Networks": judged.drop(columns=["cell", "file"])})
 
 
 def _write_manifest(

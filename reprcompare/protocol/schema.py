@@ -6,7 +6,8 @@ in a dictionary here.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
@@ -19,6 +20,47 @@ class Table(BaseModel):
     """A table of a protocol: unknown keys are errors, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Refers:
+    """Marks a key whose value names other tables, which is checked before the run.
+
+    Attributes
+    ----------
+    sections
+        Where the names are looked for: "recording", "brain", "task", ..., or "analysis" for an
+        analysis that stands before this one.
+    kind
+        Of the analysis that is meant.
+    """
+
+    sections: tuple[str, ...]
+    kind: str = ""
+
+
+RecordingNames = Annotated[list[str], Refers(("recording",))]
+ModelNames = Annotated[list[str], Refers(("recording", "brain"))]
+BrainName = Annotated[str, Refers(("brain",))]
+AuditName = Annotated[str, Refers(("analysis",), "audit")]
+
+
+def references(table: Table) -> Iterator[tuple[str, Refers, list[str]]]:
+    """Go through the keys of a table that name other tables.
+
+    Yields
+    ------
+    key : str
+    refers : Refers
+    names : list of str
+        The names that the key holds.
+    """
+    for key, field in type(table).model_fields.items():
+        for mark in field.metadata:
+            if isinstance(mark, Refers):
+                value = getattr(table, key)
+                names = [value] if isinstance(value, str) else list(value or [])
+                yield key, mark, names
 
 
 class Heading(Table):
@@ -71,10 +113,10 @@ class Expectation(Table):
 class RecordingTable(Table):
     """`[recording.NAME]`: which networks are made and recorded with which stimuli."""
 
-    network: str
-    task: str | None = None
+    network: Annotated[str, Refers(("network",))]
+    task: Annotated[str | None, Refers(("task",))] = None
     stimuli: str | None = None
-    training: str | None = None
+    training: Annotated[str | None, Refers(("training",))] = None
     n_networks: Annotated[int, Field(ge=1)] = 1
     first_seed: int = 0
     n_training: Annotated[int, Field(ge=1)] = 65_536
@@ -108,7 +150,7 @@ class SimulatedBrain(Table):
     """`[brain.NAME]`: a recorded network seen through noise, few neuroids and repetitions."""
 
     kind: Literal["simulated"] = "simulated"
-    recording: str
+    recording: Annotated[str, Refers(("recording",))]
     n_neuroids: Annotated[int, Field(ge=1)] = 50
     n_repetitions: Annotated[int, Field(ge=1)] = 10
     n_subjects: Annotated[int, Field(ge=1)] = 4
@@ -116,76 +158,11 @@ class SimulatedBrain(Table):
     seed: int = 0
 
 
-class AccuracyTable(Table):
-    """How well recorded networks report the features of held-out stimuli."""
+class Analysis(Table):
+    """`[[analysis]]`: what all kinds have; the kinds are in `reprcompare.protocol.kinds`."""
 
-    name: str
-    kind: Literal["accuracy"]
-    recordings: list[str]
-
-
-class AuditTable(Table):
-    """The bias audit, of recorded networks or of a brain."""
-
-    name: str
-    kind: Literal["audit"]
-    recordings: list[str] = []
-    brain: str | None = None
-    labels: str | None = None
-    features: list[str] | None = None
-    n_permutations: Annotated[int, Field(ge=0)] = 100
-
-    @model_validator(mode="after")
-    def _something(self) -> "AuditTable":
-        if bool(self.recordings) == (self.brain is not None):
-            raise ValueError("give either 'recordings' or 'brain', and not both")
-        return self
-
-
-class ContrastTable(Table):
-    """The contrast of shares per network, with the network as the unit."""
-
-    name: str
-    kind: Literal["share_contrast"]
-    audit: str
-    region: str
-    by: str = "complexity"
-
-
-class ModelTable(Table):
-    """A mixed-effects model on the table of an audit."""
-
-    name: str
-    kind: Literal["mixed_model"]
-    audit: str
-    formula: str
-
-
-class PairModelTable(Table):
-    """Dissimilarities of all pairs regressed on differences of labels, as a mixed model."""
-
-    name: str
-    kind: Literal["pair_model"]
-    brain: str
-    labels: str
-    features: list[str]
-    n_permutations: Annotated[int, Field(ge=1)] = 1000
-    seed: int = 0
-
-
-class CompareTable(Table):
-    """Models against a brain."""
-
-    name: str
-    kind: Literal["compare"]
-    models: list[str]
-    brain: str
-    metric: str = "correlation"
-    comparator: str | None = None
-    resample: str = "both"
-    n_bootstrap: Annotated[int, Field(ge=0)] = 1000
-    seed: int = 0
-    over_layers: bool = False
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    kind: str
 
 
 class Report(Table):
@@ -245,18 +222,11 @@ KINDS: dict[str, dict[str, type[Table]]] = {
     "training": {"": parameters_of(Training)},
     "recording": {"": RecordingTable},
     "brain": {"data": CatalogueBrain, "simulated": SimulatedBrain},
-    "analysis": {
-        "accuracy": AccuracyTable,
-        "audit": AuditTable,
-        "share_contrast": ContrastTable,
-        "mixed_model": ModelTable,
-        "pair_model": PairModelTable,
-        "compare": CompareTable,
-    },
 }
-"""The models of named tables, by section and by the key `kind`; "" where there is one kind only."""
+"""The models of named tables, by section and by the key `kind`; "" where there is one kind only.
+Analyses have a folder of their own, `kinds`."""
 
 SINGLE: dict[str, type[Table]] = {"protocol": Heading, "report": Report, "budget": Budget}
 """Sections that occur once."""
 
-SECTIONS = (*SINGLE, "expect", *KINDS, "sweep")
+SECTIONS = (*SINGLE, "expect", *KINDS, "analysis", "sweep")

@@ -29,8 +29,37 @@ from reprcompare.shipped import shipped
         ('task = "two"', "", r"recording\.nets: give either 'task' or 'stimuli'"),
         ('analysis = "audit"', 'analysis = "odit"', r"expect\[1\]\.analysis: no analysis 'odit'"),
         ('audit = "audit"', 'audit = "comparison"', r"no audit before it 'comparison'"),
-        ('brain = "seen"', 'brain = "scene"', r"analysis 'brain': no brain 'scene'.*did you mean"),
-        ('models = ["nets"]', 'models = ["net"]', r"no model 'net'.*did you mean 'nets'"),
+        ('brain = "seen"', 'brain = "scene"', r"analysis 'brain'\.brain: no brain 'scene'; did"),
+        (
+            'models = ["nets"]',
+            'models = ["net"]',
+            r"\.models: no recording or brain 'net'; did you mean 'nets'",
+        ),
+        (
+            'measure = "share"',
+            'measure = "shares"',
+            r"expect\[1\]\.measure: no column 'shares'.*'share'",
+        ),
+        (
+            "measure =",
+            'table = "densty"\nmeasure =',
+            r"expect\[1\]\.table: no table 'densty'.*'density'",
+        ),
+        (
+            "{ region = ",
+            "{ regoin = ",
+            r"expect\[1\]\.where: no column 'regoin'; did you mean 'region'",
+        ),
+        (
+            "{ easy = 1.0",
+            "{ eazy = 1.0",
+            r"expect\[1\]\.contrast: no feature 'eazy'; did you mean 'easy'",
+        ),
+        (
+            "direction =",
+            'by = "complexty"\ndirection =',
+            r"\.by: no column 'complexty'; did you mean 'complexity'",
+        ),
         ('name = "model"', 'name = "audit"', r"analysis names must be unique"),
         ('direction = "greater"', 'direction = "up"', r"expect\[1\]\.direction: .*'greater'"),
         ("[protocol]", "[protocol", r"not valid TOML.*line 2"),
@@ -77,6 +106,10 @@ def test_a_swept_value_is_validated_in_its_place(write):
     wrong = '[sweep]\n"task.too.coding" = ["0/1"]\n\n'
     with pytest.raises(ProtocolError, match=r"sweep: no table 'too' in task; did you mean 'two'"):
         read_protocol(write(("[task.two]", wrong + "[task.two]")))
+    expected = ("{ region =", '{ coding = "1/0", region =')
+    fine = sweep.replace("0/2", "-1/1")
+    with pytest.raises(ProtocolError, match=r"expect\[1\]\.where\.coding: no coding '1/0'"):
+        read_protocol(write(("[task.two]", fine + "[task.two]"), expected))
     scalar = '[sweep]\n"task.two.coding" = "0/1"\n\n'
     with pytest.raises(ProtocolError, match=r"must be a list of values"):
         read_protocol(write(("[task.two]", scalar + "[task.two]")))

@@ -10,7 +10,9 @@ from reprcompare.errors import (
     RecordingFailedError,
     ReprcompareError,
 )
-from reprcompare.protocol import making, run_protocol
+from reprcompare.protocol import making, read_protocol, run_protocol
+from reprcompare.protocol.kinds import ANALYSES
+from reprcompare.protocol.making import PROPERTIES_OF_TRAINING
 from reprcompare.recording import open_recording
 
 
@@ -46,6 +48,22 @@ def test_a_run_ends_in_recordings_tables_figures_a_report_and_a_manifest(run):
     page = done.report.read_text()
     assert "The easy share is larger." in page
     assert "</svg>" in page
+
+
+def test_every_kind_of_analysis_declares_the_columns_that_it_gives(run):
+    done = run()
+    kinds = {
+        table.name: table.kind
+        for table in read_protocol(done.folder.parent / "small.toml").analyses
+    }
+    for name, outcome in done.outcomes.items():
+        declared = ANALYSES[kinds[name]].columns
+        assert set(outcome.tables) == set(declared), name
+        for label, table in outcome.tables.items():
+            columns = declared[label]
+            extraneous = {*PROPERTIES_OF_TRAINING, "rule", "complexity", "position"}
+            known = {*columns.names, *(extraneous if columns.of_features else ())}
+            assert set(table.columns) <= known or not columns.closed, (name, label)
 
 
 def test_networks_solve_the_task_on_stimuli_they_were_not_trained_on(run):

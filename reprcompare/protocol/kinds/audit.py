@@ -1,0 +1,115 @@
+"""The bias audit, of recorded networks or of a brain."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import xarray as xr
+from pydantic import Field, model_validator
+from rsatoolbox.rdm import RDMs
+
+from reprcompare.audit import Audit, audit
+from reprcompare.brains import load_stimuli
+from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
+from reprcompare.protocol.cache import fingerprint, key_of
+from reprcompare.protocol.schema import Analysis, RecordingNames, Refers
+from reprcompare.protocol.sweep import Cell
+from reprcompare.recording import label_table, open_recording
+
+CODE = ("recording", "audit", "measurement")
+"""Rooms whose code decides what an audit finds."""
+
+KEYS = ("subject", "region", "feature", "recording", "training_step", "time_bin_start")
+
+
+class AuditTable(Analysis):
+    """``kind = "audit"``: share, density, decodability, components."""
+
+    recordings: RecordingNames = Field(default_factory=list)
+    brain: Annotated[str | None, Refers(("brain",))] = None
+    labels: str | None = None
+    features: list[str] | None = None
+    n_permutations: Annotated[int, Field(ge=0)] = 100
+
+    @model_validator(mode="after")
+    def _something(self) -> "AuditTable":
+        if bool(self.recordings) == (self.brain is not None):
+            raise ValueError("give either 'recordings' or 'brain', and not both")
+        return self
+
+
+def run(table: AuditTable, bench: Bench) -> Outcome:
+    """Audit every network that is counted, or the brain."""
+    notes: dict[str, None] = {}
+    methods: dict[str, None] = {}
+
+    def make(cell: Cell) -> tuple[None, dict[str, pd.DataFrame]]:
+        if table.brain is not None:
+            found = [(table.brain, _of_brain(table, bench.workshop.brain(cell, table.brain)))]
+        else:
+            counted = bench.required(cell, table.recordings)
+            found = [
+                (name, _of_file(table, path, bench))
+                for name, paths in counted.items()
+                for path in paths
+            ]
+        for _, item in found:
+            notes.update(dict.fromkeys(item.notes))
+            methods[item.method] = None
+        return None, {
+            label: pd.concat(
+                [getattr(item, label).assign(recording=name) for name, item in found],
+                ignore_index=True,
+            )
+            for label in ("table", "density", "components")
+        }
+
+    outcome = bench.collect(table.name, make)
+    # One figure for the whole sweep, with a panel for every cell.
+    whole = Audit(**outcome.tables, notes=list(notes), method=" ".join(methods))
+    outcome.results = [({}, whole)]
+    outcome.shown = {"panels": list(bench.cells[0].settings)}
+    return outcome
+
+
+def _of_brain(table: AuditTable, brain: xr.Dataset | RDMs) -> Audit:
+    labels = label_table(load_stimuli(table.labels)) if table.labels else None
+    return audit(brain, labels, features=table.features, n_permutations=table.n_permutations)
+
+
+def _of_file(table: AuditTable, path: Path, bench: Bench) -> Audit:
+    """Audit one network, or find in the cache what came out."""
+    key = key_of(
+        file=path.name,
+        features=table.features,
+        n_permutations=table.n_permutations,
+        code=fingerprint(*CODE),
+    )
+
+    def compute() -> list[pd.DataFrame]:
+        with open_recording(path) as recording:
+            made = audit(recording, features=table.features, n_permutations=table.n_permutations)
+        words = pd.DataFrame({"words": [made.method, *made.notes]})
+        return [made.table, made.density, made.components, words]
+
+    found, density, components, words = bench.workshop.cache.tables(key, compute)
+    method, *notes = words["words"]
+    return Audit(found, density, components, notes, method)
+
+
+KIND = Kind(
+    AuditTable,
+    run,
+    {
+        "table": Columns(
+            (
+                *KEYS,
+                *("share", "share_low", "share_high", "share_unique", "density"),
+                *("decodability", "decodability_chance", "decodability_p", "role"),
+            ),
+            of_features=True,
+        ),
+        "density": Columns((*KEYS, "threshold", "density")),
+        "components": Columns((*KEYS, "component", "variance", "r2")),
+    },
+)

@@ -1,0 +1,93 @@
+"""The report of a run: question, expectations, what every analysis found, networks, versions."""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import pandas as pd
+
+from reprcompare.errors import listing
+from reprcompare.protocol.bench import Outcome
+from reprcompare.protocol.reading import Protocol
+from reprcompare.report import Page, Section, section_of
+
+PACKAGES = ("reprcompare", "torch", "numpy", "scipy", "xarray", "rsatoolbox", "statsmodels")
+"""Whose versions are stored with results."""
+
+
+def page_of(
+    protocol: Protocol,
+    outcomes: Mapping[str, Outcome],
+    answers: pd.DataFrame,
+    judged: pd.DataFrame,
+    expected: str,
+) -> Page:
+    """Put what came out on a page.
+
+    Parameters
+    ----------
+    protocol
+        What was asked.
+    outcomes
+        By the name of the analysis.
+    answers
+        To the expectations.
+    judged
+        Every network, and whether it is counted.
+    expected
+        Checksum of the expectations as they stood before the run.
+    """
+    heading = protocol.heading
+    sections = [
+        Section("Question", [heading.question.strip()], notes=[heading.paper] * bool(heading.paper))
+    ]
+    if len(answers):
+        sections.append(
+            Section(
+                "What was expected, and what came out",
+                [
+                    "The expectations stood in the protocol before the run (sha256 of their text: "
+                    f"{expected[:16]}…). Confirmed: the whole interval lies beyond the smallest "
+                    "effect of interest. Contradicted: it lies on the other side."
+                ],
+                {"Expectations": answers},
+            )
+        )
+    for outcome in outcomes.values():
+        sections += _sections(outcome)
+    if len(judged):
+        sections.append(_networks(judged))
+    provenance = {
+        "Protocol": heading.name,
+        "Versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+        "Python": platform.python_version(),
+        "Expectations (sha256)": expected,
+        "Protocol text (sha256)": hashlib.sha256(protocol.text.encode()).hexdigest(),
+    }
+    return Page(protocol.report.title or heading.name, sections, provenance)
+
+
+def _sections(outcome: Outcome) -> list[Section]:
+    title = outcome.name.replace("_", " ").capitalize()
+    if not outcome.results:
+        return [section_of(outcome.tables["table"], title=title)]
+    return [
+        section_of(
+            result,
+            title=", ".join([title, *(f"{k} {v}" for k, v in settings.items())]),
+            **outcome.shown,
+        )
+        for settings, result in outcome.results
+    ]
+
+
+def _networks(judged: pd.DataFrame) -> Section:
+    dropped = judged[~judged["counted"]]
+    said = (
+        f"{len(dropped)} of {len(judged)} networks did not reach their criterion on held-out "
+        f"stimuli and were left out: {listing(dropped['subject'], 10)}."
+        if len(dropped)
+        else f"All {len(judged)} networks are counted; none was left out."
+    )
+    return Section("Networks", [said], {"Networks": judged.drop(columns=["cell", "file"])})

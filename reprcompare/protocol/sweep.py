@@ -1,0 +1,81 @@
+"""Sweeps: one cell for every combination of the swept settings."""
+
+import copy
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from reprcompare.errors import ProtocolError, unknown_name
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of the swept settings, and the tables that it makes of the protocol.
+
+    Attributes
+    ----------
+    settings
+        What is swept, by the last part of its path; empty without a sweep.
+    tables
+        Validated tables by section and name, for the sections of `schema.KINDS`.
+    """
+
+    settings: dict[str, Any]
+    tables: dict[str, dict[str, Any]]
+
+
+def combinations_of(
+    raw: dict[str, Any], sweep: dict[str, Any]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Combine the swept settings.
+
+    Parameters
+    ----------
+    raw
+        The protocol as read from TOML.
+    sweep
+        Its `[sweep]`: dotted path = list; all combinations, or with ``zip = true`` one after the
+        other.
+
+    Returns
+    -------
+    list of (settings, raw)
+        The settings of every cell, and the protocol with them in place.
+
+    Raises
+    ------
+    ProtocolError
+        If a path does not exist, or lists do not fit.
+    """
+    axes = {path: values for path, values in sweep.items() if path != "zip"}
+    for path, values in axes.items():
+        if not isinstance(values, list) or not values:
+            raise ProtocolError(f"sweep: {path!r} must be a list of values, got {values!r}.")
+    if sweep.get("zip", False):
+        lengths = {path: len(values) for path, values in axes.items()}
+        if len(set(lengths.values())) > 1:
+            raise ProtocolError(f"sweep: zipped lists must be of one length, got {lengths}.")
+        combinations = list(zip(*axes.values(), strict=True))
+    else:
+        combinations = list(itertools.product(*axes.values()))
+    cells = []
+    for combination in combinations:
+        cell = copy.deepcopy(raw)
+        for path, value in zip(axes, combination, strict=True):
+            _set(cell, path, value)
+        short = [path.split(".")[-1] for path in axes]
+        names = short if len(set(short)) == len(short) else list(axes)
+        cells.append((dict(zip(names, combination, strict=True)), cell))
+    return cells
+
+
+def _set(raw: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    table: Any = raw
+    for depth, part in enumerate(parents):
+        if not isinstance(table, dict) or part not in table:
+            known = table if isinstance(table, dict) else []
+            above = ".".join(parents[:depth]) or "the file"
+            raise ProtocolError(f"sweep: {unknown_name('table', part, known, above)}")
+        table = table[part]
+    table[last] = value
