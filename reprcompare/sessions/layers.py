@@ -44,8 +44,8 @@ def choose_layers(network: nn.Module, layers: str | Sequence[str] | None) -> lis
     layers
         A name, a pattern, or several of them; None for all leaf modules. In a pattern ``*`` stands
         for anything within one level (``"layer4.*"`` are the blocks of layer4), ``?`` for one
-        character of it and ``**`` for anything at all. ``"relu:1"`` is the second call of a module that is called several times,
-        ``"lstm[1][0]"`` one tensor of several that a module returns.
+        character of it and ``**`` for anything at all. ``"relu:1"`` is the second call of a module
+        that is called several times, ``"lstm[1][0]"`` one tensor of several that a module returns.
 
     Returns
     -------

@@ -1,0 +1,107 @@
+"""Commands that analyse recordings and tables."""
+
+from pathlib import Path
+
+import click
+
+import reprcompare as rc
+from reprcompare.cli.frame import (
+    FILE,
+    FOLDER,
+    as_json,
+    labels_of_file,
+    print_table,
+    table_of_file,
+    write_report,
+)
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True)
+@click.argument("brain")
+@click.option("--out", type=FOLDER, help="Folder for report.html and scores.csv.")
+@click.option("--comparator", help="How RDMs are compared (default: rho-a).")
+@click.option("--metric", default="correlation", show_default=True, help="Dissimilarity.")
+@click.option("--resample", default="both", show_default=True, help="subjects, stimuli or both.")
+@click.option("--bootstrap", default=1000, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=0, show_default=True)
+@as_json
+def compare(
+    models: tuple[str, ...],
+    brain: str,
+    out: Path | None,
+    comparator: str | None,
+    metric: str,
+    resample: str,
+    bootstrap: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Compare MODELS, recordings, with BRAIN, a recording or a catalogue name."""
+    result = rc.compare(
+        {Path(name).stem: rc.load_brain(name) for name in models},
+        rc.load_brain(brain),
+        comparator=comparator,
+        resample=resample,
+        n_bootstrap=bootstrap,
+        seed=seed,
+        metric=metric,
+    )
+    if not as_json:
+        click.echo(result.method + "\n")
+    print_table(result.table, as_json)
+    write_report(out, "Comparison", result, {"scores": result.table, "pairs": result.pairs})
+
+
+@click.command()
+@click.argument("recordings", nargs=-1, required=True)
+@click.option("--labels", type=FILE, help="CSV of labels, first column the stimulus id.")
+@click.option("--feature", "features", multiple=True, help="Audit only these; repeat for several.")
+@click.option("--out", type=FOLDER, help="Folder for report.html and audit.csv.")
+@click.option("--permutations", default=200, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=0, show_default=True)
+@as_json
+def audit(
+    recordings: tuple[str, ...],
+    labels: Path | None,
+    features: tuple[str, ...],
+    out: Path | None,
+    permutations: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Say how strongly, densely and decodably RECORDINGS represent every feature."""
+    import pandas as pd
+
+    found = {
+        name: rc.audit(
+            rc.load_brain(name),
+            labels_of_file(labels),
+            features=list(features) or None,
+            n_permutations=permutations,
+            seed=seed,
+        )
+        for name in recordings
+    }
+    tables = [item.table.assign(recording=Path(name).stem) for name, item in found.items()]
+    table = pd.concat(tables, ignore_index=True)
+    print_table(table, as_json)
+    notes = list(dict.fromkeys(note for item in found.values() for note in item.notes))
+    for note in [] if as_json else notes:
+        click.echo(f"note: {note}")
+    write_report(out, "Bias audit", list(found.values()), {"audit": table})
+
+
+@click.command()
+@click.argument("formula")
+@click.argument("table", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", type=FOLDER, help="Folder for report.html and the tables.")
+@as_json
+def model(formula: str, table: Path, out: Path | None, as_json: bool) -> None:
+    """Fit the mixed-effects model FORMULA to TABLE, a CSV file."""
+    fit = rc.mixed_model(formula, table_of_file(table))
+    if as_json:
+        print_table(fit.fixed, as_json)
+    else:
+        click.echo(fit.summary())
+    write_report(out, "Mixed-effects model", fit, {"fixed": fit.fixed, "random": fit.random})
