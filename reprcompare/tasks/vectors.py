@@ -241,6 +241,80 @@ class VectorTask:
             }
         )
 
+    def counterfactuals(self, stimuli: xr.Dataset, feature: str, seed: int = 0) -> xr.Dataset:
+        """Make for every stimulus one that differs in a single feature.
+
+        Only the input units of the feature are drawn anew, until its value is another; all other
+        units, and so all other features, stay as they are.
+
+        Parameters
+        ----------
+        stimuli
+            A stimulus set of this task, such as `evaluation_set` makes.
+        feature
+            The feature to change.
+        seed
+            Seed of the draw.
+
+        Returns
+        -------
+        xarray.Dataset
+            A stimulus set in the order of `stimuli`, with labels; the coordinate
+            `counterfactual_of` on `presentation` names the stimulus that each was made from.
+
+        Raises
+        ------
+        UnknownNameError
+            If the task has no such feature.
+        InvalidInputError
+            If the stimuli are not of this task, or the feature has one value only.
+
+        Examples
+        --------
+        >>> task = VectorTask((Feature("easy", "linear"), Feature("hard", "xor")))
+        >>> stimuli = task.evaluation_set(n_per_cell=2)
+        >>> other = task.counterfactuals(stimuli, "hard")
+        >>> np.abs(other.label.values - stimuli.label.values).mean(axis=0).tolist()
+        [0.0, 1.0]
+        """
+        if feature not in self.feature_names:
+            raise UnknownNameError(unknown_name("feature", feature, self.feature_names, "the task"))
+        shown = stimuli["stimulus"].values
+        low, high = CODINGS[self.coding]
+        if shown.shape[1:] != (self.n_inputs,) or not np.isin(shown, (low, high)).all():
+            raise InvalidInputError(
+                f"stimuli of this task are vectors of {self.n_inputs} values {low:g} or {high:g}; "
+                f"got the shape {shown.shape[1:]}, and values from {shown.min():g} to "
+                f"{shown.max():g}."
+            )
+        bits = (shown == high).astype(np.int8)
+        number = self.feature_names.index(feature)
+        start = sum(item.size for item in self.features[:number])
+        own = slice(start, start + self.features[number].size)
+        before = self.features[number].compute(bits[:, own])
+        rng = np.random.default_rng(seed)
+        rows = np.arange(len(bits))
+        for _ in range(1000):
+            bits[rows, own] = rng.integers(0, 2, (len(rows), own.stop - start), dtype=np.int8)
+            rows = rows[self.features[number].compute(bits[rows, own]) == before[rows]]
+            if not len(rows):
+                break
+        else:
+            raise InvalidInputError(
+                f"no input of feature {feature!r} was found that gives it another value; its "
+                f"rule is {self.features[number].rule!r}."
+            )
+        base = stimuli["stimulus_id"].values.astype(str)
+        ids = [f"{name}~{feature}" for name in base]
+        made = stimulus_set(
+            self.encode(bits),
+            stimulus_ids=ids,
+            labels=pd.DataFrame(self.labels(bits), index=ids, columns=self.feature_names),
+            dims=["input"],
+            identifier=f"{stimuli.attrs.get('identifier', '')}~{feature}",
+        )
+        return made.assign_coords(counterfactual_of=("presentation", base))
+
 
 def _hash(bits: np.ndarray) -> np.ndarray:
     """Hash rows of bits to uint64 (the finaliser of splitmix64, folded over 64-bit words)."""

@@ -94,3 +94,32 @@ def test_impossible_tasks_get_a_sentence():
         VectorTask((Feature("f", "linear"), Feature("f", "xor")))
     with pytest.raises(UnknownNameError, match="no coding '0/2'"):
         VectorTask((Feature("f", "linear"),), coding="0/2")
+
+
+@pytest.mark.parametrize("coding", ["0/1", "-1/1"])
+@pytest.mark.parametrize("rule", ["linear", "xor", "parity", "majority", "and"])
+def test_a_counterfactual_differs_in_one_feature_and_in_its_units_only(rule, coding):
+    features = (Feature("first", "xor"), Feature("changed", rule), Feature("last", "linear"))
+    task = VectorTask(features, coding=coding)
+    stimuli = task.evaluation_set(n_per_cell=4)
+    other = task.counterfactuals(stimuli, "changed", seed=3)
+    differs = other.label.values != stimuli.label.values
+    assert differs[:, 1].all()
+    assert not differs[:, [0, 2]].any()
+    moved = other.stimulus.values != stimuli.stimulus.values
+    size = features[1].size
+    assert moved[:, 2 : 2 + size].any(axis=1).all()
+    assert not np.delete(moved, range(2, 2 + size), axis=1).any()
+    assert other.counterfactual_of.values.tolist() == stimuli.stimulus_id.values.tolist()
+    assert len(set(other.stimulus_id.values)) == len(stimuli.stimulus_id)
+    again = task.counterfactuals(stimuli, "changed", seed=3)
+    np.testing.assert_array_equal(other.stimulus.values, again.stimulus.values)
+
+
+def test_counterfactuals_of_what_the_task_does_not_have_are_refused():
+    stimuli = EASY_HARD.evaluation_set(2)
+    with pytest.raises(UnknownNameError, match="did you mean 'hard'"):
+        EASY_HARD.counterfactuals(stimuli, "herd")
+    other = VectorTask(EASY_HARD.features, coding="-1/1")
+    with pytest.raises(InvalidInputError, match="values -1 or 1; got"):
+        other.counterfactuals(stimuli, "hard")
