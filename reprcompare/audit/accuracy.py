@@ -13,15 +13,17 @@ def accuracy(recording: xr.Dataset) -> pd.DataFrame:
     Parameters
     ----------
     recording
-        With `output` (presentation, by_subject, response) as logits of binary features and `label`.
-        Which feature a response reports follows from `response_feature`, or else from the feature's
-        output `position`.
+        With `output` (presentation, by_subject, response) as logits and `label`. Which feature a
+        response reports follows from `response_feature`, or else from the feature's output
+        `position`. One response is the logit of a feature of two levels; several are the logits of
+        its levels in their order.
 
     Returns
     -------
     pandas.DataFrame
         subject, feature, accuracy (fraction of presentations with an answer and a label), margin
-        (mean logit in the direction of the truth), n_presentations.
+        (mean logit in the direction of the truth; for several levels, of the true one minus the
+        largest other one), n_presentations. Features that no response reports are left out.
 
     Raises
     ------
@@ -33,36 +35,60 @@ def accuracy(recording: xr.Dataset) -> pd.DataFrame:
             "accuracy is not identifiable: the recording has no stored answers ('output') with "
             "labels; record with outputs='logits' and labelled stimuli."
         )
-    if "response_feature" in recording.coords:
-        reported = [str(name) for name in recording["response_feature"].values]
-        place = {name: reported.index(name) for name in reported if name}
-    elif "position" in recording.coords:
-        features = recording["feature"].values
-        place = {
-            str(name): int(position)
-            for name, position in zip(features, recording["position"].values, strict=True)
-        }
-    else:
-        raise NotIdentifiableError(
-            "accuracy is not identifiable: neither 'response_feature' nor the features' output "
-            "'position' says which response reports which feature."
-        )
+    places = _places(recording)
     rows = []
     for s, subject in enumerate(recording["by_subject"].values):
         for f, feature in enumerate(recording["feature"].values):
-            if str(feature) not in place:
+            if str(feature) not in places:
                 continue
-            logits = recording["output"].values[:, s, place[str(feature)]].astype(float)
+            logits = recording["output"].values[:, s, places[str(feature)]].astype(float)
             truth = recording["label"].values[:, f]
-            known = ~np.isnan(logits) & ~np.isnan(truth)
-            signed = np.where(truth[known] > 0.5, logits[known], -logits[known])
+            known = ~np.isnan(logits).any(axis=1) & ~np.isnan(truth)
+            margins = _margins(logits[known], truth[known])
             rows.append(
                 {
                     "subject": str(subject),
                     "feature": str(feature),
-                    "accuracy": float((signed > 0).mean()) if known.any() else np.nan,
-                    "margin": float(signed.mean()) if known.any() else np.nan,
+                    "accuracy": float((margins > 0).mean()) if known.any() else np.nan,
+                    "margin": float(margins.mean()) if known.any() else np.nan,
                     "n_presentations": int(known.sum()),
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _places(recording: xr.Dataset) -> dict[str, list[int]]:
+    """Return which responses report each feature."""
+    if "response_feature" in recording.coords:
+        reported = [str(name) for name in recording["response_feature"].values]
+        return {
+            name: [place for place, other in enumerate(reported) if other == name]
+            for name in dict.fromkeys(reported)
+            if name
+        }
+    if "position" in recording.coords:
+        features, positions = recording["feature"].values, recording["position"].values
+        asked = ~np.isnan(positions.astype(float))
+        if asked.sum() <= recording.sizes["response"] and not _has_several_levels(recording, asked):
+            return {
+                str(name): [int(position)]
+                for name, position in zip(features[asked], positions[asked], strict=True)
+            }
+    raise NotIdentifiableError(
+        "accuracy is not identifiable: neither 'response_feature' nor the features' output "
+        "'position' says which response reports which feature."
+    )
+
+
+def _has_several_levels(recording: xr.Dataset, asked: np.ndarray) -> bool:
+    return "n_levels" in recording.coords and bool((recording["n_levels"].values[asked] > 2).any())
+
+
+def _margins(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return how far each answer lies on the right side, 0 being undecided."""
+    if logits.shape[1] == 1:
+        return np.where(truth > 0.5, logits[:, 0], -logits[:, 0])
+    rows, right = np.arange(len(truth)), truth.astype(int)
+    others = logits.copy()
+    others[rows, right] = -np.inf
+    return logits[rows, right] - others.max(axis=1)

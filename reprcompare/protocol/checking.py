@@ -137,7 +137,7 @@ def _check_levels(
             levels[str(cell.settings[by])] = None
         elif by == "feature" and not _has_data(cells):
             for task in cell.tables["task"].values():
-                levels.update(dict.fromkeys(task.feature_names))
+                levels.update(dict.fromkeys(map(str, task.properties.index)))
     if levels:
         _known(place, by, [*contrast], levels)
 

@@ -176,7 +176,13 @@ class Workshop:
         if table.training is not None:
             settings: Training = cell.tables["training"][table.training]
             trained = _train(task, networks, settings, table, list(paths), self.progress)
-            properties = [_learned(task.feature_names, item) for item in trained]
+            properties = [
+                # Networks are not asked for distractors.
+                _learned(task.feature_names, item)
+                .reindex(task.properties.index)
+                .fillna({"trained": 0})
+                for item in trained
+            ]
             for network, item in zip(networks, trained, strict=True):
                 network.load_state_dict(item.state)
         for (seed, path), network, extraneous in zip(
@@ -227,7 +233,7 @@ class Workshop:
         known: dict[str, Any] = {"seed": seed}
         if table.task is not None:
             task = cell.tables["task"][table.task]
-            known |= {"n_inputs": task.n_inputs, "n_outputs": len(task.feature_names)}
+            known |= {"n_inputs": task.n_inputs, "n_outputs": task.n_outputs}
         if isinstance(spec, schema.ImportedNetwork):
             architecture = Architecture(import_object(spec.object, self.allow_import))
             options = dict(spec.options)
@@ -259,16 +265,16 @@ def _train(
     """Train networks together, each on training stimuli of its own."""
     if any(True for network in networks for _ in network.buffers()):
         raise InvalidInputError(f"the network {table.network!r} cannot be trained on vectors.")
-    drawn = [task.draw(table.n_training, "train", [seed, 1]) for seed in seeds]
-    held_out = task.draw(table.n_validation, "validation", table.evaluation_seed)
+    drawn = [task.examples(table.n_training, "train", [seed, 1]) for seed in seeds]
+    held_out = task.examples(table.n_validation, "validation", table.evaluation_seed)
     with tqdm(
         total=settings.max_steps, desc="train", unit="step", disable=None if progress else True
     ) as bar:
         return train(
             networks,
-            [task.encode(bits) for bits in drawn],
-            [task.labels(bits) for bits in drawn],
-            (task.encode(held_out), task.labels(held_out)),
+            [x for x, _ in drawn],
+            [y for _, y in drawn],
+            held_out,
             settings,
             seeds=seeds,
             progress=bar.update,

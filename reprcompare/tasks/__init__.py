@@ -1,6 +1,8 @@
 """Stimuli whose features, and the extraneous properties of these, are known."""
 
-from reprcompare.tasks.rules import RULES, Rule
-from reprcompare.tasks.vectors import CODINGS, Feature, VectorTask
+from reprcompare.tasks.features import Feature
+from reprcompare.tasks.rules import RULES, Complexity, Rule
+from reprcompare.tasks.task import Task
+from reprcompare.tasks.vectors import CODINGS, VectorTask
 
-__all__ = ["CODINGS", "RULES", "Feature", "Rule", "VectorTask"]
+__all__ = ["CODINGS", "RULES", "Complexity", "Feature", "Rule", "Task", "VectorTask"]

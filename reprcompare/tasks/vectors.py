@@ -1,13 +1,13 @@
-"""Binary-vector tasks: independent features, each computed from input units of its own.
+"""Vector tasks: features that are each computed from input units of their own.
 
 The design of Lampinen, Chan & Hermann 2024 (arXiv 2405.05847): since the features of a task do not
-share input units, they are statistically independent and their computational role is matched.
+share input units, they are statistically independent, unless correlation is asked for, and their
+computational role is matched.
 """
 
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,84 +15,36 @@ import xarray as xr
 
 from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
 from reprcompare.recording import stimulus_set
-from reprcompare.tasks.rules import RULES, Rule
+from reprcompare.tasks.features import Feature
+from reprcompare.tasks.task import Task, check_partition, level_labels, with_properties
 
-PARTITIONS = {"validation": (0,), "test": (1,), "train": (2, 3, 4, 5, 6, 7)}
+RESIDUES = {"validation": (0,), "test": (1,), "train": (2, 3, 4, 5, 6, 7)}
 """Which residues (modulo 8) of the hash of a stimulus belong to which partition."""
 
 CODINGS = {"0/1": (0.0, 1.0), "-1/1": (-1.0, 1.0)}
 
 
 @dataclass(frozen=True)
-class Feature:
-    """A feature and the rule that computes it.
-
-    Attributes
-    ----------
-    name
-        How labels and tables call it.
-    rule
-        A name in `RULES`.
-    n_inputs
-        How many input units it is computed from; the rule's own number where None.
-    """
-
-    # A protocol that misspells a key must hear of it, rather than get the default.
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
-
-    name: str
-    rule: str
-    n_inputs: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise UnknownNameError(unknown_name("rule", self.rule, RULES, "RULES"))
-        fixed = {"linear": 1, "xor": 2}.get(self.rule)
-        if self.size < 1 or (fixed is not None and self.size != fixed):
-            raise InvalidInputError(
-                f"feature {self.name!r}: the rule {self.rule!r} takes "
-                f"{fixed or 'at least 1'} input units, got {self.size}."
-            )
-        if self.rule == "majority" and self.size % 2 == 0:
-            raise InvalidInputError(
-                f"feature {self.name!r}: majority needs an odd number of inputs, got {self.size}."
-            )
-
-    @property
-    def size(self) -> int:
-        """Number of input units."""
-        return RULES[self.rule].n_inputs if self.n_inputs is None else self.n_inputs
-
-    @property
-    def complexity(self) -> int:
-        """Order of interaction of the rule."""
-        return RULES[self.rule].order(self.size)
-
-    def compute(self, bits: np.ndarray) -> np.ndarray:
-        """Compute the feature, shape (n_stimuli,), from its own bits (n_stimuli, size)."""
-        rule: Rule = RULES[self.rule]
-        return rule.compute(bits).astype(np.int8)
-
-
-@dataclass(frozen=True)
-class VectorTask:
-    """Binary input vectors of which some units determine features and the rest is noise.
+class VectorTask(Task):
+    """Vectors of which some units determine features and the rest is noise.
 
     Attributes
     ----------
     features
-        In the order of the output units; each gets the next free input units.
+        In the order of the outputs; each gets the next free input units.
     n_inputs
-        Number of input units.
+        Number of inputs of a network; what features do not take are bits of noise.
     coding
-        Values of an input unit that is off and on: "0/1" or "-1/1".
+        Values of an input that is off and on: "0/1" or "-1/1".
 
     Examples
     --------
-    >>> task = VectorTask((Feature("easy", "linear"), Feature("hard", "xor")))
+    >>> task = VectorTask((Feature("easy", "linear"), Feature("sum", "sum_mod", values=3)))
+    >>> task.levels, task.response_features
+    ((2, 3), ['easy', 'sum', 'sum', 'sum'])
     >>> stimuli = task.evaluation_set(n_per_cell=4, seed=0)
     >>> dict(stimuli.sizes)["presentation"], stimuli.label.values.mean(axis=0).tolist()
-    (16, [0.5, 0.5])
+    (24, [0.5, 1.0])
     """
 
     features: tuple[Feature, ...]
@@ -100,12 +52,14 @@ class VectorTask:
     coding: str = "0/1"
 
     def __post_init__(self) -> None:
-        names = [feature.name for feature in self.features]
+        names = self.label_names
         if not names or len(set(names)) < len(names):
             raise InvalidInputError(f"a task needs features of different names, got {names}.")
+        if not any(feature.output for feature in self.features):
+            raise InvalidInputError("a task needs a feature that networks are asked for.")
         if self.coding not in CODINGS:
             raise UnknownNameError(unknown_name("coding", self.coding, CODINGS))
-        used = sum(feature.size for feature in self.features)
+        used = sum(feature.width for feature in self.features)
         if used > self.n_inputs:
             raise InvalidInputError(
                 f"the features need {used} input units, the task has {self.n_inputs}."
@@ -115,23 +69,73 @@ class VectorTask:
                 f"n_inputs is {self.n_inputs}; at least 16 are needed, so that training, "
                 "validation and test stimuli can be disjoint and still many."
             )
+        for feature in self.features:
+            if feature.follows is not None:
+                self._check_following(feature, feature.follows)
+
+    def _check_following(self, feature: Feature, leader: str) -> None:
+        if leader not in self.label_names:
+            raise UnknownNameError(unknown_name("feature", leader, self.label_names, "follows"))
+        followed = self.features[self.label_names.index(leader)]
+        if followed.follows is not None:
+            raise InvalidInputError(
+                f"feature {feature.name!r} follows {leader!r}, which follows another one; let both "
+                f"follow {followed.follows!r}."
+            )
+        if followed.levels != feature.levels or not np.allclose(
+            followed.probabilities, feature.probabilities
+        ):
+            raise InvalidInputError(
+                f"feature {feature.name!r} follows {leader!r}, but their levels are not equally "
+                f"frequent ({feature.probabilities.round(3).tolist()} and "
+                f"{followed.probabilities.round(3).tolist()}); give both the same base_rate."
+            )
 
     @property
-    def feature_names(self) -> list[str]:
-        """Names of the features, in the order of the output units."""
+    def label_names(self) -> list[str]:
+        """Names of all labelled features, distractors too: the columns of `labels`."""
         return [feature.name for feature in self.features]
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one stimulus as a network takes it."""
+        return (self.n_inputs,)
+
+    @property
     def properties(self) -> pd.DataFrame:
-        """Rule, complexity and position of every feature, indexed by its name."""
-        return pd.DataFrame(
+        """What is known of every feature, indexed by its name.
+
+        `rule`, `complexity` (order of interaction), `linear_r2` and `mean_order` (see
+        `reprcompare.tasks.rules.Complexity`), `n_levels`, `position` among the outputs (NaN for a
+        distractor), and as set for training: `base_rate` (of the last level), `labelled`,
+        `informative`, `correlation`.
+        """
+        order = [feature.name for feature in self.features if feature.output]
+        rows = [
             {
-                "rule": [feature.rule for feature in self.features],
-                "complexity": [feature.complexity for feature in self.features],
-                "position": range(len(self.features)),
-            },
-            index=pd.Index(self.feature_names, name="feature"),
-        )
+                "rule": feature.rule,
+                "complexity": feature.complexity,
+                "linear_r2": feature.measured.linear_r2,
+                "mean_order": feature.measured.mean_order,
+                "n_levels": feature.levels,
+                "position": order.index(feature.name) if feature.output else np.nan,
+                "base_rate": feature.last_probability,
+                "labelled": feature.labelled,
+                "informative": feature.informative,
+                "correlation": feature.correlation,
+            }
+            for feature in self.features
+        ]
+        return pd.DataFrame(rows, index=pd.Index(self.label_names, name="feature"))
+
+    @property
+    def places(self) -> dict[str, slice]:
+        """Which inputs belong to each feature."""
+        ends = itertools.accumulate(feature.width for feature in self.features)
+        return {
+            feature.name: slice(end - feature.width, end)
+            for feature, end in zip(self.features, ends, strict=True)
+        }
 
     def labels(self, bits: np.ndarray) -> np.ndarray:
         """Compute the features of stimuli.
@@ -143,22 +147,19 @@ class VectorTask:
         Returns
         -------
         numpy.ndarray of int8, shape (n_stimuli, n_features)
+            In the order of `label_names`.
         """
-        ends = list(itertools.accumulate(feature.size for feature in self.features))
-        return np.stack(
-            [
-                feature.compute(bits[:, end - feature.size : end])
-                for feature, end in zip(self.features, ends, strict=True)
-            ],
-            axis=1,
-        )
+        places = self.places
+        return np.stack([item.compute(bits[:, places[item.name]]) for item in self.features], 1)
 
     def encode(self, bits: np.ndarray) -> np.ndarray:
         """Turn bits into what a network is shown, float32 of the same shape."""
         low, high = CODINGS[self.coding]
         return (low + (high - low) * bits).astype(np.float32)
 
-    def draw(self, n: int, partition: str, seed: int | Sequence[int]) -> np.ndarray:
+    def draw(
+        self, n: int, partition: str, seed: int | Sequence[int], wanted: np.ndarray | None = None
+    ) -> np.ndarray:
         """Draw stimuli at random from one partition of all possible stimuli.
 
         A stimulus belongs to a partition by a hash of its bits, so training, validation and test
@@ -172,22 +173,105 @@ class VectorTask:
             "train", "validation" or "test".
         seed
             Seed of `numpy.random.default_rng`.
+        wanted : array of int, shape (n, n_features), optional
+            Levels that the features must have; all inputs are equally likely otherwise.
 
         Returns
         -------
         numpy.ndarray of int8, shape (n, n_inputs)
         """
+        check_partition(partition)
         rng = np.random.default_rng(seed)
-        residues = PARTITIONS[partition]
-        found: list[np.ndarray] = []
-        missing = n
-        while missing > 0:
-            size = int(missing * 8 / len(residues) * 1.1) + 16
-            bits = rng.integers(0, 2, (size, self.n_inputs), dtype=np.int8)
-            kept = bits[np.isin(_hash(bits) % np.uint64(8), residues)][:missing]
-            found.append(kept)
-            missing -= len(kept)
-        return np.concatenate(found)
+        bits = np.empty((n, self.n_inputs), dtype=np.int8)
+        missing = np.arange(n)
+        while len(missing):
+            columns = wanted[missing].T if wanted is not None else [None] * len(self.features)
+            parts = [
+                feature.draw(rng, len(missing), column)
+                for feature, column in zip(self.features, columns, strict=True)
+            ]
+            noise = self.n_inputs - sum(feature.width for feature in self.features)
+            parts.append(rng.integers(0, 2, (len(missing), noise), dtype=np.int8))
+            bits[missing] = np.concatenate(parts, axis=1)
+            outside = ~np.isin(_hash(bits[missing]) % np.uint64(8), RESIDUES[partition])
+            missing = missing[outside]
+        return bits
+
+    def draw_labels(self, n: int, partition: str, rng: np.random.Generator) -> np.ndarray:
+        """Draw levels of the features as they occur together.
+
+        Parameters
+        ----------
+        n
+            How many stimuli.
+        partition
+            In "train" levels are as frequent as base rates say, elsewhere equally frequent; the
+            correlations are the same.
+        rng
+            Where randomness comes from.
+
+        Returns
+        -------
+        numpy.ndarray of int8, shape (n, n_features)
+        """
+        labels = np.empty((n, len(self.features)), dtype=np.int8)
+        leaders_first = sorted(
+            range(len(self.features)), key=lambda i: bool(self.features[i].follows)
+        )
+        for i in leaders_first:
+            feature = self.features[i]
+            chances = feature.probabilities if partition == "train" else None
+            labels[:, i] = rng.choice(feature.levels, n, p=chances)
+            if feature.follows is not None:
+                led = rng.random(n) < abs(feature.correlation)
+                leader = labels[:, self.label_names.index(feature.follows)]
+                copied = leader if feature.correlation > 0 else 1 - leader
+                labels[:, i] = np.where(led, copied, labels[:, i])
+        return labels
+
+    def examples(
+        self, n: int, partition: str, seed: int | Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw examples, with the prevalences and correlations of the features.
+
+        Base rate, missing targets and uninformative inputs belong to "train"; examples of the other
+        partitions are balanced and complete, so that learning is judged alike. Correlations are
+        everywhere but in the evaluation set.
+
+        Parameters
+        ----------
+        n
+            How many.
+        partition
+            "train", "validation" or "test".
+        seed
+            Seed of `numpy.random.default_rng`.
+
+        Returns
+        -------
+        x : numpy.ndarray of float32, shape (n, n_inputs)
+        y : numpy.ndarray of float32, shape (n, n_asked)
+            Levels of the features that are asked for; NaN where an example lacks the target.
+
+        Examples
+        --------
+        >>> task = VectorTask((Feature("rare", "linear", labelled=0.25), Feature("xor", "xor")))
+        >>> x, y = task.examples(1000, "train", seed=0)
+        >>> np.isfinite(y).mean(axis=0).round(1).tolist()
+        [0.2, 1.0]
+        """
+        rng = np.random.default_rng(seed)
+        labels = self.draw_labels(n, partition, rng)
+        x = self.encode(self.draw(n, partition, int(rng.integers(2**63)), labels))
+        targets = labels.astype(np.float32)
+        if partition == "train":
+            for i, feature in enumerate(self.features):
+                blank = rng.random(n) >= feature.informative
+                x[blank, self.places[feature.name]] = sum(CODINGS[self.coding]) / 2
+                guesses = rng.choice(feature.levels, n, p=feature.probabilities)
+                targets[blank, i] = guesses[blank]
+                targets[rng.random(n) >= feature.labelled, i] = np.nan
+        return x, targets[:, [self.label_names.index(name) for name in self.feature_names]]
 
     def evaluation_set(self, n_per_cell: int, seed: int = 0, partition: str = "test") -> xr.Dataset:
         """Make the balanced, fully crossed set on which every network of this task is recorded.
@@ -195,7 +279,7 @@ class VectorTask:
         Parameters
         ----------
         n_per_cell
-            Stimuli for each combination of the features' values.
+            Stimuli for each combination of the features' levels.
         seed
             Seed of the draw.
         partition
@@ -204,42 +288,39 @@ class VectorTask:
         Returns
         -------
         xarray.Dataset
-            A stimulus set of n_per_cell * 2 ** n_features stimuli, with labels and, on `feature`,
-            the coordinates `rule`, `complexity`, `position`.
+            A stimulus set with labels and, on `feature`, the columns of `properties`. No stimulus
+            occurs twice.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are not enough different stimuli.
         """
-        n_features = len(self.features)
-        cells: list[list[np.ndarray]] = [[] for _ in range(2**n_features)]
-        seen: set[bytes] = set()
-        for attempt in itertools.count():
-            bits = self.draw(64 * n_per_cell, partition, [seed, attempt])
-            places = self.labels(bits) @ (1 << np.arange(n_features))
-            for row, place in zip(bits, places, strict=True):
-                if len(cells[place]) < n_per_cell and row.tobytes() not in seen:
-                    seen.add(row.tobytes())
-                    cells[place].append(row)
-            if all(len(cell) == n_per_cell for cell in cells):
+        cells = np.array(list(itertools.product(*(range(item.levels) for item in self.features))))
+        wanted = np.repeat(cells, n_per_cell, axis=0)
+        chosen = self.draw(len(wanted), partition, seed, wanted)
+        for attempt in itertools.count(1):
+            _, first = np.unique(chosen, axis=0, return_index=True)
+            again = np.setdiff1d(np.arange(len(chosen)), first)
+            if not len(again):
                 break
             if attempt == 200:
                 raise InvalidInputError(
                     f"could not find {n_per_cell} different stimuli for every combination of "
-                    f"{n_features} features; use more input units or fewer stimuli in a cell."
+                    f"{len(self.features)} features; use more input units or fewer stimuli in a "
+                    "cell."
                 )
-        chosen = np.concatenate([np.stack(cell) for cell in cells])
+            chosen[again] = self.draw(len(again), partition, [seed, attempt], wanted[again])
         ids = [row.tobytes().hex() for row in np.packbits(chosen, axis=1)]
-        labels = pd.DataFrame(self.labels(chosen), index=ids, columns=self.feature_names)
+        labels = pd.DataFrame(self.labels(chosen), index=ids, columns=self.label_names)
         stimuli = stimulus_set(
             self.encode(chosen),
             stimulus_ids=ids,
-            labels=labels,
+            labels=level_labels(labels, self.properties),
             dims=["input"],
             identifier="+".join(f"{f.name}:{f.rule}{f.size}" for f in self.features),
         )
-        return stimuli.assign_coords(
-            {
-                name: ("feature", column.to_numpy())
-                for name, column in self.properties.astype({"rule": "string"}).items()
-            }
-        )
+        return with_properties(stimuli, self.properties)
 
     def counterfactuals(self, stimuli: xr.Dataset, feature: str, seed: int = 0) -> xr.Dataset:
         """Make for every stimulus one that differs in a single feature.

@@ -52,16 +52,15 @@ def test_a_run_ends_in_recordings_tables_figures_a_report_and_a_manifest(run):
 
 def test_every_kind_of_analysis_declares_the_columns_that_it_gives(run):
     done = run()
-    kinds = {
-        table.name: table.kind
-        for table in read_protocol(done.folder.parent / "small.toml").analyses
-    }
+    protocol = read_protocol(done.folder.parent / "small.toml")
+    kinds = {table.name: table.kind for table in protocol.analyses}
+    properties = protocol.cells[0].tables["task"]["two"].properties.columns
     for name, outcome in done.outcomes.items():
         declared = ANALYSES[kinds[name]].columns
         assert set(outcome.tables) == set(declared), name
         for label, table in outcome.tables.items():
             columns = declared[label]
-            extraneous = {*PROPERTIES_OF_TRAINING, "rule", "complexity", "position"}
+            extraneous = {*PROPERTIES_OF_TRAINING, *properties}
             known = {*columns.names, *(extraneous if columns.of_features else ())}
             assert set(table.columns) <= known or not columns.closed, (name, label)
 

@@ -1,0 +1,149 @@
+"""What every task offers, whatever its stimuli are."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from reprcompare.errors import UnknownNameError, unknown_name
+
+PARTITIONS = ("train", "validation", "test")
+
+
+class Task(ABC):
+    """Stimuli with features whose extraneous properties are known.
+
+    Networks are trained on `examples` of the partition "train", judged on those of "validation",
+    and recorded with the evaluation set; the partitions share no stimulus.
+    """
+
+    @property
+    @abstractmethod
+    def properties(self) -> pd.DataFrame:
+        """What is known of every labelled feature, indexed by its name.
+
+        The columns `n_levels` and `position` (among the outputs, NaN for a distractor, which no
+        network is asked for) are always there; others depend on the task.
+        """
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one stimulus as a network takes it."""
+
+    @abstractmethod
+    def examples(
+        self, n: int, partition: str, seed: int | Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw examples.
+
+        Parameters
+        ----------
+        n
+            How many.
+        partition
+            "train", "validation" or "test".
+        seed
+            Seed of `numpy.random.default_rng`.
+
+        Returns
+        -------
+        x : numpy.ndarray of float32, shape (n, *input_shape)
+        y : numpy.ndarray of float32, shape (n, n_asked)
+            The level of every feature that is asked for, in the order of `feature_names`; NaN where
+            the example does not carry it.
+        """
+
+    @abstractmethod
+    def evaluation_set(self, n_per_cell: int, seed: int = 0, partition: str = "test") -> xr.Dataset:
+        """Make the balanced, fully crossed set on which every network of this task is recorded.
+
+        Parameters
+        ----------
+        n_per_cell
+            Stimuli for each combination of the levels of all labelled features.
+        seed
+            Seed of the draw.
+        partition
+            Where the stimuli come from; "test" is never seen in training.
+
+        Returns
+        -------
+        xarray.Dataset
+            A stimulus set with labels, and the columns of `properties` as coordinates of `feature`.
+        """
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features that networks are asked for, in the order of the outputs."""
+        asked = self.properties["position"].dropna().sort_values(kind="stable")
+        return [str(name) for name in asked.index]
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Number of levels of each of `feature_names`."""
+        return tuple(int(n) for n in self.properties.loc[self.feature_names, "n_levels"])
+
+    @property
+    def response_features(self) -> list[str]:
+        """Feature that each output unit reports: one unit for two levels, else one a level."""
+        return [
+            name
+            for name, levels in zip(self.feature_names, self.levels, strict=True)
+            for _ in range(1 if levels == 2 else levels)
+        ]
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of output units."""
+        return len(self.response_features)
+
+
+def check_partition(partition: str) -> None:
+    """Say that there is no such partition, if so.
+
+    Raises
+    ------
+    UnknownNameError
+        With the names that there are.
+    """
+    if partition not in PARTITIONS:
+        raise UnknownNameError(unknown_name("partition", partition, PARTITIONS))
+
+
+def level_labels(labels: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFrame:
+    """Turn the codes of features with more than two levels into categories.
+
+    Parameters
+    ----------
+    labels
+        One row a stimulus, one column a feature, whole numbers from 0.
+    properties
+        Of a task; its column `level_names` names the levels, where there is one.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Two levels stay numbers.
+    """
+    coded = labels.copy()
+    for name, n_levels in properties["n_levels"].items():
+        if n_levels > 2:
+            names = [str(level) for level in range(int(n_levels))]
+            if "level_names" in properties:
+                names = str(properties["level_names"][name]).split("|")
+            coded[name] = pd.Categorical.from_codes(
+                labels[name].to_numpy(dtype=int), pd.Index(names)
+            )
+    return coded
+
+
+def with_properties(stimuli: xr.Dataset, properties: pd.DataFrame) -> xr.Dataset:
+    """Give the features of a stimulus set what is known of them, as coordinates."""
+    known = properties.drop(columns="level_names", errors="ignore")
+    text = {name: "string" for name in known if not pd.api.types.is_numeric_dtype(known[name])}
+    return stimuli.assign_coords(
+        {str(name): ("feature", column.to_numpy()) for name, column in known.astype(text).items()}
+    )
