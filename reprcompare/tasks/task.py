@@ -129,14 +129,13 @@ def level_labels(labels: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFrame
         Two levels stay numbers.
     """
     coded = labels.copy()
-    for name, n_levels in properties["n_levels"].items():
-        if n_levels > 2:
-            names = [str(level) for level in range(int(n_levels))]
-            if "level_names" in properties:
-                names = str(properties["level_names"][name]).split("|")
-            coded[name] = pd.Categorical.from_codes(
-                labels[name].to_numpy(dtype=int), pd.Index(names)
-            )
+    for name in properties.index[properties["n_levels"] > 2]:
+        n_levels = int(properties["n_levels"][name])
+        named = "level_names" in properties
+        names = properties["level_names"][name].split("|") if named else range(n_levels)
+        dtype: pd.CategoricalDtype = pd.CategoricalDtype([str(level) for level in names])
+        codes = labels[name].to_numpy(dtype=np.int64)
+        coded[name] = pd.Categorical.from_codes(codes, dtype=dtype)
     return coded
 
 

@@ -312,21 +312,24 @@ class VectorTask(Task):
                 )
             chosen[again] = self.draw(len(again), partition, [seed, attempt], wanted[again])
         ids = [row.tobytes().hex() for row in np.packbits(chosen, axis=1)]
-        labels = pd.DataFrame(self.labels(chosen), index=ids, columns=self.label_names)
         stimuli = stimulus_set(
             self.encode(chosen),
             stimulus_ids=ids,
-            labels=level_labels(labels, self.properties),
+            labels=self._label_table(chosen, ids),
             dims=["input"],
             identifier="+".join(f"{f.name}:{f.rule}{f.size}" for f in self.features),
         )
         return with_properties(stimuli, self.properties)
 
+    def _label_table(self, bits: np.ndarray, ids: list[str]) -> pd.DataFrame:
+        codes = pd.DataFrame(self.labels(bits), index=ids, columns=self.label_names)
+        return level_labels(codes, self.properties)
+
     def counterfactuals(self, stimuli: xr.Dataset, feature: str, seed: int = 0) -> xr.Dataset:
         """Make for every stimulus one that differs in a single feature.
 
-        Only the input units of the feature are drawn anew, until its value is another; all other
-        units, and so all other features, stay as they are.
+        Only the input units of the feature are drawn anew, for another level, each equally likely;
+        all other units, and so all other features, stay as they are.
 
         Parameters
         ----------
@@ -348,7 +351,7 @@ class VectorTask(Task):
         UnknownNameError
             If the task has no such feature.
         InvalidInputError
-            If the stimuli are not of this task, or the feature has one value only.
+            If the stimuli are not of this task.
 
         Examples
         --------
@@ -358,8 +361,8 @@ class VectorTask(Task):
         >>> np.abs(other.label.values - stimuli.label.values).mean(axis=0).tolist()
         [0.0, 1.0]
         """
-        if feature not in self.feature_names:
-            raise UnknownNameError(unknown_name("feature", feature, self.feature_names, "the task"))
+        if feature not in self.label_names:
+            raise UnknownNameError(unknown_name("feature", feature, self.label_names, "the task"))
         shown = stimuli["stimulus"].values
         low, high = CODINGS[self.coding]
         if shown.shape[1:] != (self.n_inputs,) or not np.isin(shown, (low, high)).all():
@@ -369,28 +372,18 @@ class VectorTask(Task):
                 f"{shown.max():g}."
             )
         bits = (shown == high).astype(np.int8)
-        number = self.feature_names.index(feature)
-        start = sum(item.size for item in self.features[:number])
-        own = slice(start, start + self.features[number].size)
-        before = self.features[number].compute(bits[:, own])
+        changed = self.features[self.label_names.index(feature)]
+        own = self.places[feature]
         rng = np.random.default_rng(seed)
-        rows = np.arange(len(bits))
-        for _ in range(1000):
-            bits[rows, own] = rng.integers(0, 2, (len(rows), own.stop - start), dtype=np.int8)
-            rows = rows[self.features[number].compute(bits[rows, own]) == before[rows]]
-            if not len(rows):
-                break
-        else:
-            raise InvalidInputError(
-                f"no input of feature {feature!r} was found that gives it another value; its "
-                f"rule is {self.features[number].rule!r}."
-            )
+        step = rng.integers(1, changed.levels, len(bits))
+        wanted = (changed.compute(bits[:, own]) + step) % changed.levels
+        bits[:, own] = changed.draw(rng, len(bits), wanted)
         base = stimuli["stimulus_id"].values.astype(str)
         ids = [f"{name}~{feature}" for name in base]
         made = stimulus_set(
             self.encode(bits),
             stimulus_ids=ids,
-            labels=pd.DataFrame(self.labels(bits), index=ids, columns=self.feature_names),
+            labels=self._label_table(bits, ids),
             dims=["input"],
             identifier=f"{stimuli.attrs.get('identifier', '')}~{feature}",
         )
