@@ -1,8 +1,19 @@
 """Stimuli whose features, and the extraneous properties of these, are known."""
 
 from reprcompare.tasks.features import Feature
+from reprcompare.tasks.points import PointTask, two_points
 from reprcompare.tasks.rules import RULES, Complexity, Rule
 from reprcompare.tasks.task import Task
 from reprcompare.tasks.vectors import CODINGS, VectorTask
 
-__all__ = ["CODINGS", "RULES", "Complexity", "Feature", "Rule", "Task", "VectorTask"]
+__all__ = [
+    "CODINGS",
+    "RULES",
+    "Complexity",
+    "Feature",
+    "PointTask",
+    "Rule",
+    "Task",
+    "VectorTask",
+    "two_points",
+]

@@ -1,0 +1,444 @@
+"""Fit the two rates of the theory, and those of its negative controls, to recorded pairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+from scipy.optimize import least_squares, minimize_scalar
+
+from reprcompare.errors import (
+    InvalidInputError,
+    NotIdentifiableError,
+    UnknownNameError,
+    unknown_name,
+)
+from reprcompare.theory.dynamics import Dynamics, Start, end_state, loss, rich_limit, solve
+from reprcompare.theory.tracking import track
+
+Floats = np.ndarray
+
+LEVEL = 0.95
+
+STEPS_AROUND = (0.25, 1.0, 4.0)
+"""Factors by which the first guesses of speed and ratio are varied before the descent."""
+
+UNDEFINED = 1.0
+"""The residual, in units of a variable's size, where an ablated dynamics is not defined."""
+
+
+@dataclass(frozen=True)
+class PairFits:
+    """How well the theory describes recorded pairs.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a subject and region: rate_h, rate_y and rate_mean with their intervals (`_low`,
+        `_high`; per training step), error (root mean square over pairs, checkpoints and the three
+        variables, in units of each variable's largest value), error_h, error_y, error_w,
+        sum_of_squares (in the units of the variables, as the authors give it), cv_error,
+        loss_error (of the loss curve, in units of the first loss).
+    pairs : pandas.DataFrame
+        One row a subject, region and pair: dx2, dy2, h_start, h_end (recorded), h_end_fitted (by
+        `end_state`), h_rich (by `rich_limit`), a_high (the conserved quantity).
+    dynamics : pandas.DataFrame
+        One row a subject, region and dynamics, the theory first: rate_h, rate_y, error, cv_error,
+        and log_ratio, the logarithm of its cv_error over the theory's.
+    trajectories : pandas.DataFrame
+        What `track` returned, with h_fitted, y_fitted, w_fitted, loss and loss_fitted.
+    notes : list of str
+        What could not be fitted, and why.
+    method : str
+        What was done, in words.
+    """
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    dynamics: pd.DataFrame
+    trajectories: pd.DataFrame
+    notes: list[str]
+    method: str
+
+
+class _Pair(NamedTuple):
+    """One recorded pair: its states (n_steps, 3) and what they are measured in."""
+
+    states: Floats
+    sizes: Floats
+    dx2: float
+    dy2: float
+
+
+class _Fit(NamedTuple):
+    """Rates as logarithms, and the residuals of every pair (n_pairs, n_steps, 3)."""
+
+    rates: Floats
+    residuals: Floats
+
+
+def fit_pairs(
+    recording: xr.Dataset,
+    pairs: pd.DataFrame,
+    *,
+    targets: pd.DataFrame | None = None,
+    dynamics: Sequence[Dynamics] = get_args(Dynamics),
+    n_folds: int = 5,
+    regions: Sequence[str] | None = None,
+) -> PairFits:
+    """Fit the theory to stimulus pairs that were recorded over training.
+
+    The start is what was recorded at the first checkpoint; only rate_h and rate_y are fitted, one
+    of each for a subject and region, shared by all pairs, by least squares over h, y and w at all
+    checkpoints. The third rate belongs to the mean of the two errors, which the three variables do
+    not contain and the loss does: it falls as ``exp(-2 rate_mean t)``.
+
+    Parameters
+    ----------
+    recording
+        With `activity` and `output` over `training_step`.
+    pairs
+        As `reprcompare.theory.pairs_of` returns them.
+    targets
+        As for `reprcompare.theory.track`.
+    dynamics
+        Which dynamics are fitted and compared; "two_points", the theory, always is.
+    n_folds
+        Checkpoints are cut into so many blocks of consecutive ones, for cross-validated errors and
+        the jackknife of the rates; 0 leaves both out.
+    regions
+        Those to fit, all by default.
+
+    Returns
+    -------
+    PairFits
+
+    Raises
+    ------
+    InvalidInputError
+        If the recording was not made over training, or there are too few checkpoints for the folds.
+
+    Notes
+    -----
+    Intervals of rates come from deleting one block of checkpoints at a time (95 %, t): they say how
+    much a rate depends on which part of learning it is fitted to, in this one network, with its
+    start taken as recorded. For what holds in new networks, average over subjects.
+    """
+    for name in dynamics:
+        if name not in get_args(Dynamics):
+            raise UnknownNameError(unknown_name("dynamics", name, get_args(Dynamics)))
+    tracked = track(recording, pairs, targets)
+    if regions is not None:
+        for region in regions:
+            if region not in set(tracked["region"]):
+                known = dict.fromkeys(tracked["region"])
+                raise UnknownNameError(unknown_name("region", region, known))
+        tracked = tracked[tracked["region"].isin(regions)].reset_index(drop=True)
+    n_steps = tracked["training_step"].nunique()
+    if n_folds and not 2 <= n_folds <= n_steps - 1:
+        raise InvalidInputError(
+            f"n_folds = {n_folds} blocks cannot be cut from {n_steps - 1} checkpoints after the "
+            "first; give fewer folds, or 0 for none, or record more checkpoints."
+        )
+    names: list[Dynamics] = ["two_points", *(name for name in dynamics if name != "two_points")]
+    rows, of_pairs, of_dynamics, fitted, notes = [], [], [], [], []
+    for (subject, region), part in _parts(tracked):
+        keys: dict[str, object] = {"subject": subject, "region": region}
+        times, found, why = _pairs(part)
+        if why:
+            notes.append(f"{subject}, {region}: {why}.")
+            continue
+        theory = _fit(found, times)
+        folds = _folds(len(times), n_folds)
+        held_out, without = _crossvalidate(found, times, theory, folds)
+        mean_rates, loss_errors, curves = _fit_loss(part, found, times, theory, folds)
+        rows.append(
+            keys
+            | _rates(theory.rates, without)
+            | mean_rates
+            | _errors(theory.residuals, found)
+            | {"cv_error": held_out, "loss_error": loss_errors}
+        )
+        of_pairs += _ends(keys, part, found, theory)
+        fitted.append(part.assign(**curves))
+        for name in names:
+            own = theory if name == "two_points" else _fit(found, times, name, theory)
+            error = (
+                held_out
+                if name == "two_points"
+                else _crossvalidate(found, times, own, folds, name)[0]
+            )
+            of_dynamics.append(
+                keys
+                | {
+                    "dynamics": name,
+                    "rate_h": float(np.exp(own.rates[0])),
+                    "rate_y": float(np.exp(own.rates[1])),
+                    "error": _rms(own.residuals),
+                    "cv_error": error,
+                    "log_ratio": float(np.log(error / held_out)),
+                }
+            )
+    if not rows:
+        raise NotIdentifiableError("no subject and region could be fitted. " + " ".join(notes))
+    return PairFits(
+        table=pd.DataFrame(rows),
+        pairs=pd.DataFrame(of_pairs),
+        dynamics=pd.DataFrame(of_dynamics),
+        trajectories=pd.concat(fitted, ignore_index=True),
+        notes=notes,
+        method=_method(len(pairs), n_steps, n_folds),
+    )
+
+
+def _parts(tracked: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+    grouped = tracked.groupby(["subject", "region"], sort=False)
+    return [((str(subject), str(region)), part) for (subject, region), part in grouped]
+
+
+def _pairs(part: pd.DataFrame) -> tuple[Floats, list[_Pair], str]:
+    """Return the steps since the start and the pairs, or why they cannot be fitted."""
+    found = []
+    times = part["training_step"].to_numpy(dtype=float)
+    for _, rows in part.groupby(["first", "second"], sort=False):
+        states = rows[["h", "y", "w"]].to_numpy()
+        dy2 = float(rows["dy2"].iloc[0])
+        times = rows["training_step"].to_numpy(dtype=float)
+        if not np.isfinite(states).all():
+            return times, [], "activity or outputs are missing at some checkpoint"
+        if not states[0, 0] > 0:
+            return times, [], "the two stimuli of a pair start with the same representation"
+        if not float(rows["dx2"].iloc[0]) > 0:
+            return times, [], "the two stimuli of a pair are the same (dx2 = 0)"
+        output = max(dy2, states[:, 1].max(), np.finfo(float).tiny)
+        sizes = np.array([states[:, 0].max(), output, output])
+        found.append(_Pair(states, sizes, float(rows["dx2"].iloc[0]), dy2))
+    return times - times[0], found, ""
+
+
+def _residuals(
+    rates: Floats, pairs: Sequence[_Pair], times: Floats, dynamics: Dynamics = "two_points"
+) -> Floats:
+    rate_h, rate_y = np.exp(rates)
+    parts = []
+    for pair in pairs:
+        path = solve(
+            Start(*pair.states[0]),
+            times,
+            rate_h=rate_h,
+            rate_y=rate_y,
+            dx2=pair.dx2,
+            dy2=pair.dy2,
+            dynamics=dynamics,
+        )
+        parts.append((path - pair.states) / pair.sizes)
+    return np.nan_to_num(np.stack(parts), nan=UNDEFINED, posinf=1e3, neginf=-1e3).clip(-1e3, 1e3)
+
+
+def _fit(
+    pairs: Sequence[_Pair],
+    times: Floats,
+    dynamics: Dynamics = "two_points",
+    like: _Fit | None = None,
+) -> _Fit:
+    """Fit both rates: descend from the best of a grid of guesses, and from a known fit."""
+    speed, ratio = _guess(pairs, times)
+    tried = [
+        np.log([speed * a * (ratio * b) ** 0.5, speed * a / (ratio * b) ** 0.5])
+        for a in STEPS_AROUND
+        for b in STEPS_AROUND
+    ]
+    costs = [(_residuals(rates, pairs, times, dynamics) ** 2).sum() for rates in tried]
+    starts = [tried[int(np.argmin(costs))]] + ([] if like is None else [like.rates])
+    found = [_descend(start, pairs, times, dynamics) for start in starts]
+    best = min(found, key=lambda rates: (_residuals(rates, pairs, times, dynamics) ** 2).sum())
+    return _Fit(best, _residuals(best, pairs, times, dynamics))
+
+
+def _descend(
+    start: Floats,
+    pairs: Sequence[_Pair],
+    times: Floats,
+    dynamics: Dynamics,
+    kept: np.ndarray | slice = slice(None),
+) -> Floats:
+    result = least_squares(
+        lambda rates: _residuals(rates, pairs, times, dynamics)[:, kept].ravel(),
+        start,
+        bounds=(start - 15, start + 15),
+        diff_step=1e-4,
+        xtol=1e-6,
+        ftol=1e-6,
+        max_nfev=50,
+    )
+    return np.asarray(result.x)
+
+
+def _guess(pairs: Sequence[_Pair], times: Floats) -> tuple[float, float]:
+    """Return a first guess of sqrt(rate_h rate_y) and of rate_h / rate_y.
+
+    The ratio is what the end state says, the speed what the time to half of the output's change
+    says. Where h hardly grows, the ratio is only known to be small.
+    """
+    ratios, speeds = [], []
+    for states, _, dx2, dy2 in pairs:
+        h0, y0, _ = states[0]
+        h, y, _ = states[-1]
+        ratios.append(h * (h - h0) / (dx2 * (y - y0 * h / h0)) if y > y0 * h / h0 else 0.0)
+        half = int(np.argmax(states[:, 1] >= (states[0, 1] + states[-1, 1]) / 2))
+        growth = 1.0 + 0.5 * abs(np.log(h / h0))
+        speeds.append(growth / (max(times[half], times[1]) * (dx2 * max(dy2, y)) ** 0.5))
+    return float(np.median(speeds)), float(np.clip(np.median(ratios), 1e-4, 1e6))
+
+
+def _folds(n_times: int, n_folds: int) -> list[Floats]:
+    """Cut the checkpoints after the first, which is the start, into blocks."""
+    return np.array_split(np.arange(1, n_times), n_folds) if n_folds else []
+
+
+def _crossvalidate(
+    pairs: Sequence[_Pair],
+    times: Floats,
+    fit: _Fit,
+    folds: Sequence[Floats],
+    dynamics: Dynamics = "two_points",
+) -> tuple[float, Floats]:
+    """Return the error in blocks that were left out, and the rates without each of them."""
+    squares, rates = [], []
+    for block in folds:
+        kept = np.setdiff1d(np.arange(1, len(times)), block)
+        found = _descend(fit.rates, pairs, times, dynamics, kept)
+        rates.append(found)
+        squares.append(_residuals(found, pairs, times, dynamics)[:, block] ** 2)
+    if not folds:
+        return np.nan, np.empty((0, 2))
+    return float(np.sqrt(np.concatenate(squares, axis=1).mean())), np.array(rates)
+
+
+def _rates(rates: Floats, without: Floats) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for number, name in enumerate(("rate_h", "rate_y")):
+        low, high = _jackknife(rates[number], without[:, number])
+        row |= {name: float(np.exp(rates[number])), f"{name}_low": low, f"{name}_high": high}
+    return row
+
+
+def _jackknife(log_rate: float, without: Floats) -> tuple[float, float]:
+    """Return the interval of a rate from its logarithms without one block each."""
+    n = len(without)
+    if n < 2:
+        return np.nan, np.nan
+    error = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * error)
+    return float(np.exp(log_rate - reach)), float(np.exp(min(log_rate + reach, 700.0)))
+
+
+def _fit_loss(
+    part: pd.DataFrame,
+    pairs: Sequence[_Pair],
+    times: Floats,
+    fit: _Fit,
+    folds: Sequence[Floats],
+) -> tuple[dict[str, float], float, dict[str, Floats]]:
+    """Fit the rate of the mean error; returns it, the error of the loss, and fitted curves."""
+    shape = (len(pairs), len(times))
+    mean_error = part["mean_error"].to_numpy().reshape(shape)
+    states = np.stack([pair.states for pair in pairs])
+    sizes = np.stack([pair.sizes for pair in pairs])[:, None]
+    paths = states + fit.residuals * sizes
+    recorded = np.stack(
+        [
+            loss(pair.states[:, 1], pair.states[:, 2], pair.dy2, errors)
+            for pair, errors in zip(pairs, mean_error, strict=True)
+        ]
+    )
+
+    def curve(log_rate: float) -> Floats:
+        fading = mean_error[:, :1] * np.exp(-2 * np.exp(log_rate) * times)
+        return np.stack(
+            [
+                loss(path[:, 1], path[:, 2], pair.dy2, errors)
+                for path, pair, errors in zip(paths, pairs, fading, strict=True)
+            ]
+        )
+
+    def best(kept: np.ndarray | slice) -> float:
+        # Between once over the recording and a hundred times within its first step.
+        grid = np.linspace(np.log(0.1 / times[-1]), np.log(100 / times[1]), 40)
+        costs = [((curve(x) - recorded)[:, kept] ** 2).sum() for x in grid]
+        place = int(np.argmin(costs))
+        low, high = grid[max(place - 1, 0)], grid[min(place + 1, len(grid) - 1)]
+        found = minimize_scalar(
+            lambda x: ((curve(x) - recorded)[:, kept] ** 2).sum(), bounds=(low, high)
+        )
+        return float(found.x)
+
+    log_rate = best(slice(None))
+    without = [best(np.setdiff1d(np.arange(len(times)), block)) for block in folds]
+    low, high = _jackknife(log_rate, np.array(without))
+    fitted = curve(log_rate)
+    first = max(float(recorded[:, 0].mean()), np.finfo(float).tiny)
+    rates = {
+        "rate_mean": float(np.exp(log_rate)),
+        "rate_mean_low": low,
+        "rate_mean_high": high,
+    }
+    curves = {f"{name}_fitted": paths[..., i].ravel() for i, name in enumerate("hyw")}
+    curves |= {"loss": recorded.ravel(), "loss_fitted": fitted.ravel()}
+    return rates, _rms(fitted - recorded) / first, curves
+
+
+def _rms(residuals: Floats) -> float:
+    return float(np.sqrt((residuals**2).mean()))
+
+
+def _errors(residuals: Floats, pairs: Sequence[_Pair]) -> dict[str, float]:
+    sizes = np.stack([pair.sizes for pair in pairs])[:, None]
+    each = {f"error_{name}": _rms(residuals[..., i]) for i, name in enumerate("hyw")}
+    total = float(((residuals * sizes) ** 2).sum())
+    return {"error": _rms(residuals), **each, "sum_of_squares": total}
+
+
+def _ends(
+    keys: dict[str, object], part: pd.DataFrame, pairs: Sequence[_Pair], fit: _Fit
+) -> list[dict[str, object]]:
+    ratio = float(np.exp(fit.rates[0] - fit.rates[1]))
+    names = part[["first", "second"]].drop_duplicates()
+    rows = []
+    for (first, second), pair in zip(names.itertuples(index=False), pairs, strict=True):
+        h, y, _ = pair.states[0]
+        scale = {"ratio": ratio, "dx2": pair.dx2}
+        rows.append(
+            keys
+            | {
+                "first": first,
+                "second": second,
+                "dx2": pair.dx2,
+                "dy2": pair.dy2,
+                "h_start": h,
+                "y_start": y,
+                "h_end": pair.states[-1, 0],
+                "y_end": pair.states[-1, 1],
+                "h_end_fitted": float(end_state(h, y, dy2=pair.dy2, **scale)),
+                "h_rich": float(rich_limit(dy2=pair.dy2, **scale)),
+            }
+        )
+    return rows
+
+
+def _method(n_pairs: int, n_steps: int, n_folds: int) -> str:
+    said = (
+        "Two-point dynamics of van Rossem & Saxe 2024: h, y and w of "
+        f"{n_pairs} pair{'s' * (n_pairs > 1)} at {n_steps} checkpoints, started at the first; "
+        "rate_h and rate_y by least squares, one of each for a subject and region. Errors are root "
+        "mean squares in units of each variable's largest value."
+    )
+    if n_folds:
+        said += (
+            f" Cross-validated errors: {n_folds} blocks of consecutive checkpoints, each predicted "
+            "by rates fitted to the others. Intervals of rates: jackknife over these blocks, 95 %."
+        )
+    return said
