@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from reprcompare.networks import NETWORKS, Training
-from reprcompare.tasks import VectorTask
+from reprcompare.tasks import TrifeatureTask, VectorTask
 
 
 class Table(BaseModel):
@@ -197,7 +197,7 @@ def parameters_of(make: Callable[..., Any], given: tuple[str, ...] = ()) -> type
     return create_model(make.__name__, __base__=Table, kind=(str, ""), **fields)
 
 
-TASKS: dict[str, Callable[..., Any]] = {"vectors": VectorTask}
+TASKS: dict[str, Callable[..., Any]] = {"vectors": VectorTask, "trifeature": TrifeatureTask}
 """What `[task.NAME]` can be."""
 
 

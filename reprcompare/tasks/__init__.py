@@ -4,6 +4,7 @@ from reprcompare.tasks.features import Feature
 from reprcompare.tasks.points import PointTask, two_points
 from reprcompare.tasks.rules import RULES, Complexity, Rule
 from reprcompare.tasks.task import Task
+from reprcompare.tasks.trifeature import TrifeatureTask
 from reprcompare.tasks.vectors import CODINGS, VectorTask
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "PointTask",
     "Rule",
     "Task",
+    "TrifeatureTask",
     "VectorTask",
     "two_points",
 ]
