@@ -17,6 +17,7 @@ from reprcompare.errors import (
     unknown_name,
 )
 from reprcompare.networks.baselines import Pixels, V1Like
+from reprcompare.networks.encrypted import encrypted
 from reprcompare.networks.imagenet import efficientnet_lite0, preprocess
 from reprcompare.networks.mlp import mlp
 from reprcompare.networks.weights import load_weights
@@ -33,6 +34,7 @@ class Architecture:
 NETWORKS: dict[str, Architecture] = {
     "mlp": Architecture(mlp),
     "efficientnet_lite0": Architecture(efficientnet_lite0, preprocess),
+    "encrypted": Architecture(encrypted),
     "pixels": Architecture(Pixels, preprocess),
     "v1_like": Architecture(V1Like, preprocess),
 }
