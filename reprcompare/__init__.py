@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         validate_recording,
     )
     from reprcompare.report import report
-    from reprcompare.sessions import record
+    from reprcompare.sessions import record, role
     from reprcompare.statistics import mixed_model
 
 _HOMES = {
@@ -47,6 +47,7 @@ _HOMES = {
     "validate_recording": "recording",
     "report": "report",
     "record": "sessions",
+    "role": "sessions",
     "mixed_model": "statistics",
 }
 """Which room each name lives in. They are imported on first use: opening a recording does not need
@@ -66,6 +67,7 @@ __all__ = [
     "rdm",
     "record",
     "report",
+    "role",
     "run_protocol",
     "save_recording",
     "select",

@@ -5,6 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from reprcompare.errors import NotIdentifiableError
+from reprcompare.recording import reported_features
 
 
 def accuracy(recording: xr.Dataset) -> pd.DataFrame:
@@ -35,7 +36,12 @@ def accuracy(recording: xr.Dataset) -> pd.DataFrame:
             "accuracy is not identifiable: the recording has no stored answers ('output') with "
             "labels; record with outputs='logits' and labelled stimuli."
         )
-    places = _places(recording)
+    places = reported_features(recording)
+    if not places:
+        raise NotIdentifiableError(
+            "accuracy is not identifiable: neither 'response_feature' nor the features' output "
+            "'position' says which response reports which feature."
+        )
     rows = []
     for s, subject in enumerate(recording["by_subject"].values):
         for f, feature in enumerate(recording["feature"].values):
@@ -55,33 +61,6 @@ def accuracy(recording: xr.Dataset) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _places(recording: xr.Dataset) -> dict[str, list[int]]:
-    """Return which responses report each feature."""
-    if "response_feature" in recording.coords:
-        reported = [str(name) for name in recording["response_feature"].values]
-        return {
-            name: [place for place, other in enumerate(reported) if other == name]
-            for name in dict.fromkeys(reported)
-            if name
-        }
-    if "position" in recording.coords:
-        features, positions = recording["feature"].values, recording["position"].values
-        asked = ~np.isnan(positions.astype(float))
-        if asked.sum() <= recording.sizes["response"] and not _has_several_levels(recording, asked):
-            return {
-                str(name): [int(position)]
-                for name, position in zip(features[asked], positions[asked], strict=True)
-            }
-    raise NotIdentifiableError(
-        "accuracy is not identifiable: neither 'response_feature' nor the features' output "
-        "'position' says which response reports which feature."
-    )
-
-
-def _has_several_levels(recording: xr.Dataset, asked: np.ndarray) -> bool:
-    return "n_levels" in recording.coords and bool((recording["n_levels"].values[asked] > 2).any())
 
 
 def _margins(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:

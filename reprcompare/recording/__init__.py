@@ -4,7 +4,7 @@ from reprcompare.recording.build import build_recording
 from reprcompare.recording.checksum import check_checksums, verify_checksums
 from reprcompare.recording.explaining import Difference, describe, describe_text, why
 from reprcompare.recording.joining import common_stimuli, concat, labels_of, match_labels, select
-from reprcompare.recording.labels import encode_labels, label_table
+from reprcompare.recording.labels import encode_labels, label_table, reported_features
 from reprcompare.recording.schema import FORMAT
 from reprcompare.recording.stimuli import check_stimulus_ids, stimulus_set
 from reprcompare.recording.storage import open_recording, save_recording, to_storable
@@ -31,6 +31,7 @@ __all__ = [
     "match_labels",
     "open_recording",
     "presentation_key",
+    "reported_features",
     "save_recording",
     "select",
     "stimulus_set",

@@ -156,3 +156,36 @@ def label_table(recording: xr.Dataset) -> pd.DataFrame:
             )
             decoded[name] = pd.Categorical.from_codes(codes, dtype=dtype)
     return decoded
+
+
+def reported_features(recording: xr.Dataset) -> dict[str, list[int]]:
+    """Say which responses report which feature.
+
+    Parameters
+    ----------
+    recording
+        With `response_feature`, or with the features' output `position`.
+
+    Returns
+    -------
+    dict
+        From the feature to the numbers of its responses: one is the logit of a feature of two
+        levels, several are the logits of its levels in their order. Empty where the recording does
+        not say.
+    """
+    if "response_feature" in recording.coords:
+        reported = [str(name) for name in recording["response_feature"].values]
+        return {
+            name: [place for place, other in enumerate(reported) if other == name]
+            for name in dict.fromkeys(reported)
+            if name
+        }
+    if "position" not in recording.coords or recording["position"].dims != ("feature",):
+        return {}
+    features, positions = recording["feature"].values, recording["position"].values
+    asked = ~np.isnan(positions.astype(float))
+    several = "n_levels" in recording.coords and (recording["n_levels"].values[asked] > 2).any()
+    if several or asked.sum() > recording.sizes.get("response", len(features)):
+        return {}
+    places = zip(features[asked], positions[asked], strict=True)
+    return {str(name): [int(position)] for name, position in places}

@@ -345,6 +345,17 @@ def tensors_in(output: object, part: str = "") -> Iterator[tuple[str, Tensor]]:
 def response_of(output: object, count: int) -> np.ndarray:
     """Return what a network answered as an array of shape (n, n_responses), float32.
 
+    Raises
+    ------
+    InvalidInputError
+        If there is no answer, see `answer_in`.
+    """
+    return answer_in(output, count).detach().float().cpu().numpy()
+
+
+def answer_in(output: object, count: int) -> Tensor:
+    """Find the answer of a network in what it returned, shape (n, n_responses).
+
     Takes the entry ``logits`` of a dictionary, otherwise the first tensor with a row a stimulus.
 
     Raises
@@ -356,9 +367,9 @@ def response_of(output: object, count: int) -> np.ndarray:
         output = output["logits"]
     for _, tensor in tensors_in(output):
         if tensor.ndim > 0 and len(tensor) == count:
-            return tensor.detach().reshape(count, -1).float().cpu().numpy()
+            return tensor.reshape(count, -1)
     raise InvalidInputError(
-        "outputs='logits' was asked for, but the network returned no tensor with a row a stimulus."
+        "the answer of the network was asked for, but it returned no tensor with a row a stimulus."
     )
 
 
@@ -367,13 +378,14 @@ def _catch(module: nn.Module, output: object, layer: Layer, count: int) -> Caugh
     for part, tensor in tensors_in(output):
         if layer.part and layer.part != part:
             continue
-        axis = _stimulus_axis(module, part, tensor, count)
+        axis = stimulus_axis(module, part, tensor, count)
         if axis is not None and (layer.part or tensor.is_floating_point()):
             return Caught(tensor.detach().clone(), part, axis)
     return None
 
 
-def _stimulus_axis(module: nn.Module, part: str, tensor: Tensor, count: int) -> int | None:
+def stimulus_axis(module: nn.Module, part: str, tensor: Tensor, count: int) -> int | None:
+    """Return the axis of a response that runs over stimuli, None if there is none."""
     axes = [axis for axis in (0, 1) if axis < tensor.ndim and tensor.shape[axis] == count]
     if isinstance(module, nn.RNNBase) and (part.startswith("[1]") or not module.batch_first):
         axes.reverse()  # hidden states are (layer, stimulus, unit), whatever batch_first says

@@ -1,0 +1,89 @@
+"""From the answers before and after interventions to causal effects with intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Effects on every response, with 95 % intervals over stimuli.
+
+    Attributes
+    ----------
+    estimate, low, high : arrays, shape (n_responses,)
+    """
+
+    estimate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def normalised(change: np.ndarray, whole: np.ndarray, spread: np.ndarray) -> Effect:
+    """Express changes of answers as fractions of what the counterfactual stimulus itself changes.
+
+    ``mean(change) / max(|mean(whole)|, spread)``. The second term matters for responses that hardly
+    depend on the feature which they should report (an untrained network): there, fractions of
+    almost nothing would be meaningless, and the spread of the response over stimuli is the unit.
+
+    Parameters
+    ----------
+    change : array, shape (n_stimuli, n_responses)
+        Change by the intervention, in the direction of the counterfactual; NaN rows where a
+        stimulus had none.
+    whole : array, shape (n_stimuli, n_responses)
+        Change by showing the counterfactual stimulus of the feature that each response reports.
+    spread : array, shape (n_responses,)
+        Standard deviation of each response over stimuli.
+
+    Returns
+    -------
+    Effect
+        Intervals by the jackknife over stimuli; NaN where a response never changes.
+
+    Examples
+    --------
+    >>> whole = np.array([[2.0], [4.0]])
+    >>> normalised(whole / 2, whole, np.array([1.0])).estimate
+    array([0.5])
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        estimate = _ratio(np.nanmean(change, axis=0), np.nanmean(whole, axis=0), spread)
+        without = _ratio(_mean_without(change), _mean_without(whole), spread)
+        n = len(change)
+        error = np.sqrt((n - 1) / n * np.square(without - without.mean(axis=0)).sum(axis=0))
+    reach = stats.t.ppf(0.975, n - 1) * error
+    return Effect(estimate, estimate - reach, estimate + reach)
+
+
+def flips(before: np.ndarray, after: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return how often a binary decision becomes that of the counterfactual, where they differ.
+
+    Parameters
+    ----------
+    before, after, other : arrays, shape (n_stimuli, n_responses)
+        Answers to the stimulus, with the intervention, and to the counterfactual; decisions are
+        their signs.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_responses,)
+        NaN where the counterfactual never changes the decision.
+    """
+    differ = (before > 0) != (other > 0)
+    followed = differ & ((after > 0) == (other > 0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return followed.sum(axis=0) / differ.sum(axis=0)
+
+
+def _ratio(change: np.ndarray, whole: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    unit = np.maximum(np.abs(whole), spread)
+    return change / np.where(unit > 0, unit, np.nan)
+
+
+def _mean_without(values: np.ndarray) -> np.ndarray:
+    """Return the means with each row left out in turn, ignoring NaN."""
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0)
+    return (filled.sum(axis=0) - filled) / (known.sum(axis=0) - known)
