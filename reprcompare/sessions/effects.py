@@ -58,21 +58,20 @@ def normalised(change: np.ndarray, whole: np.ndarray, spread: np.ndarray) -> Eff
 
 
 def flips(before: np.ndarray, after: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return how often a binary decision becomes that of the counterfactual, where they differ.
+    """Return how often a decision becomes that of the counterfactual, where the two differ.
 
     Parameters
     ----------
-    before, after, other : arrays, shape (n_stimuli, n_responses)
-        Answers to the stimulus, with the intervention, and to the counterfactual; decisions are
-        their signs.
+    before, after, other : arrays of int, shape (n_stimuli, n_responses)
+        Decisions on the stimulus, with the intervention, and on the counterfactual.
 
     Returns
     -------
     numpy.ndarray, shape (n_responses,)
         NaN where the counterfactual never changes the decision.
     """
-    differ = (before > 0) != (other > 0)
-    followed = differ & ((after > 0) == (other > 0))
+    differ = before != other
+    followed = differ & (after == other)
     with np.errstate(invalid="ignore", divide="ignore"):
         return followed.sum(axis=0) / differ.sum(axis=0)
 

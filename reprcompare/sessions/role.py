@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from reprcompare.errors import (
@@ -18,44 +18,19 @@ from reprcompare.errors import (
     unknown_name,
 )
 from reprcompare.networks import weights_sha256
-from reprcompare.recording import check_structure, labels_of, reported_features
+from reprcompare.recording import check_structure, labels_of
 from reprcompare.recording.provenance import provenance_of
-from reprcompare.sessions.effects import flips, normalised
-from reprcompare.sessions.erasure import erase
 from reprcompare.sessions.images import Preprocess
-from reprcompare.sessions.interventions import Bench, Displacement, Exchange, bench
-from reprcompare.sessions.nulls import matched_directions, off_manifold
-from reprcompare.sessions.pairs import Pairs, Shown, bring_together
-from reprcompare.sessions.subspaces import Search, find_subspace
-
-FEWEST = 16
-"""Stimuli with a counterfactual that are needed: a quarter of half of them chooses dimensions."""
+from reprcompare.sessions.interventions import bench
+from reprcompare.sessions.measuring import Settings, answer, measure
+from reprcompare.sessions.pairs import bring_together
+from reprcompare.sessions.subspaces import Search
 
 BY_RESPONSE = (
     *("effect", "effect_low", "effect_high", "effect_null"),
     *("effect_whole", "effect_flip", "effect_erasure"),
 )
 BY_FEATURE = ("effect_dimensions", "effect_off_manifold")
-
-
-@dataclass
-class _Answers:
-    """What the network answers to the stimuli, and what its answers are measured by."""
-
-    base: Tensor
-    other: dict[str, Tensor]
-    whole: np.ndarray
-    spread: np.ndarray
-    unit: Tensor
-
-
-@dataclass(frozen=True)
-class _Settings:
-    search: Search
-    n_folds: int
-    n_null: int
-    seed: int
-    notes: dict[str, None] = field(default_factory=dict)
 
 
 def role(
@@ -156,11 +131,11 @@ def role(
             f"n_folds must be 2 or more and n_null 0 or more, got {n_folds} and {n_null}."
         )
     shown = bring_together(recording, stimuli, counterfactuals, preprocess)
-    settings = _Settings(search or Search(), n_folds, n_null, seed)
+    settings = Settings(search or Search(), n_folds, n_null, seed)
     settings.notes.update(dict.fromkeys(shown.notes.values()))
     with bench(network, device, batch_size) as on:
         torch.manual_seed(seed)
-        answers = _answers(on, shown, recording, responses, settings)
+        answers = answer(on, shown, recording, responses, settings)
         n_responses = answers.base.shape[1]
         found = {
             name: np.full((len(chosen), len(shown.features), n_responses), np.nan)
@@ -177,7 +152,7 @@ def role(
                 _, states = on.run(shown.inputs, region)
                 assert states is not None
                 for name, pairs in shown.pairs.items():
-                    measured = _measure(on, shown, answers, region, states, name, pairs, settings)
+                    measured = measure(on, shown, answers, region, states, name, pairs, settings)
                     for variable, values in measured.items():
                         found[variable][r, shown.features.index(name)] = values
                     bar.update()
@@ -188,166 +163,6 @@ def role(
                               "seed": seed, "n_stimuli": len(shown.ids)}),
     }  # fmt: skip
     return _stored(recording, owner, chosen, shown.features, found, attrs)
-
-
-def _answers(
-    on: Bench,
-    shown: Shown,
-    recording: xr.Dataset,
-    responses: Sequence[str] | None,
-    settings: _Settings,
-) -> _Answers:
-    """Show stimuli and counterfactuals, and find the unit in which effects are measured."""
-    base, _ = on.run(shown.inputs)
-    other = {name: on.run(pairs.inputs)[0] for name, pairs in shown.pairs.items()}
-    n_responses = base.shape[1]
-    reported = _reported(recording, responses, n_responses)
-    changes = {
-        name: pairs.direction[:, None] * (other[name] - base).double().cpu().numpy()
-        for name, pairs in shown.pairs.items()
-        if not np.isnan(pairs.change).all()
-    }
-    if not changes:
-        raise InvalidInputError(
-            f"no counterfactual differs in its feature ({listing(shown.pairs)}), so that there is "
-            "nothing to exchange."
-        )
-    whole = np.full(base.shape, np.nan)
-    for place in range(n_responses):
-        name = reported[place]
-        if name not in changes:
-            # A response that reports nothing known is measured by what moves it most.
-            name = max(changes, key=lambda n: abs(np.nanmean(changes[n][:, place])))
-        whole[:, place] = changes[name][:, place]
-    spread = base.double().std(dim=0).cpu().numpy()
-    for place in np.flatnonzero(spread < 1e-12).tolist():
-        settings.notes[
-            f"response {place} is the same for all stimuli: nothing has a role in it"
-        ] = None
-    unit = np.maximum(np.abs(np.nanmean(whole, axis=0)), spread)
-    return _Answers(
-        base, other, whole, spread, torch.as_tensor(np.where(unit > 0, unit, 1.0)).to(base)
-    )
-
-
-def _measure(
-    on: Bench,
-    shown: Shown,
-    answers: _Answers,
-    region: str,
-    states: Tensor,
-    name: str,
-    pairs: Pairs,
-    settings: _Settings,
-) -> dict[str, np.ndarray]:
-    """Measure the effects of one feature in one region, on all responses."""
-    usable = np.flatnonzero(~np.isnan(pairs.change))
-    if len(usable) < FEWEST:
-        settings.notes[
-            f"{name!r} has {len(usable)} counterfactuals that differ in it, too few to learn and "
-            f"to test a subspace ({FEWEST})"
-        ] = None
-        return {}
-    _, others = on.run(pairs.inputs, region)
-    assert others is not None
-    target = answers.other[name] - answers.base
-    rng = np.random.default_rng([settings.seed, shown.features.index(name)])
-    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    folds = rng.permutation(np.arange(len(usable)) % settings.n_folds)
-    learned = others.clone()
-    moved = torch.zeros(settings.n_null, *states.shape, dtype=states.dtype, device=states.device)
-    erased = torch.full_like(answers.base, torch.nan)
-    dimensions, distances = [], []
-
-    def loss(given: Tensor, rows: Tensor) -> Tensor:
-        wanted = answers.other[name][rows]
-        return ((given - wanted) / answers.unit).square().sum(dim=1)
-
-    for fold in range(settings.n_folds):
-        train = torch.as_tensor(usable[folds != fold], device=states.device)
-        test = torch.as_tensor(usable[folds == fold], device=states.device)
-        subspace = find_subspace(
-            on, shown.inputs, region, others - states, others, target, loss, train,
-            settings.search, generator,
-        )  # fmt: skip
-        basis = subspace.basis
-        step = ((others[test] - states[test]) @ basis) @ basis.T
-        learned[test] = states[test] + step
-        moved[:, test] = matched_directions(
-            states[train], others[test] - states[test], step, basis.shape[1], settings.n_null,
-            generator,
-        )  # fmt: skip
-        dimensions.append(basis.shape[1])
-        distances.append(
-            off_manifold(learned[test], others[test], torch.cat([states[train], others[train]]))
-        )
-        erased[test] = _erased(on, shown, region, states, name, train, test)
-    rows = torch.as_tensor(usable, device=states.device)
-
-    def change(given: Tensor) -> np.ndarray:
-        return pairs.direction[:, None] * (given - answers.base).double().cpu().numpy()
-
-    after, _ = on.run(shown.inputs, region, Exchange(learned))
-    swapped, _ = on.run(shown.inputs, region, Exchange(others))
-    effect = normalised(change(after), answers.whole, answers.spread)
-    found = {
-        "effect": effect.estimate,
-        "effect_low": effect.low,
-        "effect_high": effect.high,
-        "effect_whole": normalised(change(swapped), answers.whole, answers.spread).estimate,
-        "effect_flip": flips(
-            *(part[rows].cpu().numpy() for part in (answers.base, after, answers.other[name]))
-        ),
-        "effect_erasure": _lost(shown, name, pairs, answers, erased, usable),
-        "effect_dimensions": np.array(max(dimensions)),
-        "effect_off_manifold": np.array(np.mean(distances)),
-    }
-    if settings.n_null:
-        null = [
-            normalised(
-                change(on.run(shown.inputs, region, Displacement(vectors))[0]),
-                answers.whole,
-                answers.spread,
-            ).estimate
-            for vectors in moved
-        ]
-        found["effect_null"] = np.quantile(null, 0.95, axis=0)
-    return found
-
-
-def _erased(
-    on: Bench,
-    shown: Shown,
-    region: str,
-    states: Tensor,
-    name: str,
-    train: Tensor,
-    test: Tensor,
-) -> Tensor:
-    """Return the answers to test stimuli after erasing a feature, as it is read on the others."""
-    labels = torch.as_tensor(np.nan_to_num(shown.labels), device=states.device)
-    place = shown.features.index(name)
-    rest = [other for other in range(len(shown.features)) if other != place]
-    erasure = erase(states[train], labels[train][:, [place]], labels[train][:, rest])
-    answers, _ = on.run(shown.inputs, region, erasure)
-    return answers[test]
-
-
-def _lost(
-    shown: Shown,
-    name: str,
-    pairs: Pairs,
-    answers: _Answers,
-    erased: Tensor,
-    usable: np.ndarray,
-) -> np.ndarray:
-    """Return the loss of the answers' dependence on a feature, given the others, in their unit."""
-    place = shown.features.index(name)
-    design = np.column_stack([shown.labels, np.ones(len(shown.labels))])[usable]
-    after = (answers.base - erased).double().cpu().numpy()[usable]
-    slope = np.linalg.lstsq(design, after, rcond=None)[0][place]
-    size = np.abs(pairs.change[usable]).mean()
-    return slope * size / answers.unit.double().cpu().numpy()
 
 
 def _subject(recording: xr.Dataset, subject: str | None) -> str:
@@ -381,21 +196,6 @@ def _regions(recording: xr.Dataset, regions: str | Sequence[str] | None) -> list
         if name not in known:
             raise UnknownNameError(unknown_name("region", name, known, "the recording"))
     return [name for name in known if name in asked]
-
-
-def _reported(
-    recording: xr.Dataset, responses: Sequence[str] | None, n_responses: int
-) -> list[str]:
-    """Return the feature that each response reports, '' for none."""
-    if responses is not None:
-        if len(responses) != n_responses:
-            raise InvalidInputError(
-                f"responses names {len(responses)} features, the network has {n_responses} "
-                "responses; give one name for each, '' where it reports none."
-            )
-        return [str(name) for name in responses]
-    places = {place: name for name, place in reported_features(recording).items()}
-    return [places.get(place, "") for place in range(n_responses)]
 
 
 def _stored(

@@ -177,8 +177,8 @@ def test_a_response_that_hardly_changes_is_measured_by_its_spread():
 
 
 def test_flips_count_decisions_that_differ():
-    before, other = np.array([[1.0], [1.0], [-1.0]]), np.array([[-1.0], [-1.0], [-2.0]])
-    after = np.array([[-0.1], [0.1], [5.0]])
+    before, other = np.array([[1], [1], [0]]), np.array([[0], [0], [0]])
+    after = np.array([[0], [1], [1]])
     assert flips(before, after, other)[0] == pytest.approx(0.5)
     assert np.isnan(flips(before, after, before)[0])
 
@@ -186,12 +186,13 @@ def test_flips_count_decisions_that_differ():
 def test_random_directions_move_states_equally_far_and_where_they_vary():
     generator = torch.Generator().manual_seed(0)
     states = torch.randn(40, 5, generator=generator) * torch.tensor([5.0, 1, 1, 1, 0])
-    difference, step = torch.randn(8, 5), torch.randn(8, 5)
-    moved = matched_directions(states, difference, step, 2, 50, generator)
+    difference, step = (torch.randn(8, 5, generator=generator) for _ in range(2))
+    moved = matched_directions(states, difference, step, 1, 50, generator)
     torch.testing.assert_close(moved.norm(dim=2), step.norm(dim=1).expand(50, 8))
     assert moved[..., 4].abs().max() == 0
     share = moved[..., 0].square().mean() / moved.square().sum(dim=2).mean()
-    assert share > 0.5
+    # Drawn by the covariance 25, 1, 1, 1, 0, against a fifth for directions of any kind.
+    assert share > 0.6
 
 
 def test_states_off_the_manifold_are_far_from_natural_ones():

@@ -246,5 +246,46 @@ def test_wrong_use_is_explained(recorded):
         quickly(network, recording, {"a": lone})
 
 
+class Levels(nn.Module):
+    """Sum of two units modulo 3, read by one response a level, beside a binary feature."""
+
+    def __init__(self):
+        super().__init__()
+        self.state = nn.Identity()
+
+    def forward(self, x):
+        h = self.state(x)
+        total = torch.stack([(h[:, 0] * 2 + h[:, 1] - level).abs() for level in range(3)], dim=1)
+        return torch.cat([h[:, 2:3] - 0.5, 1 - 2 * total.clamp(0, 1)], dim=1)
+
+
+def test_every_level_of_a_feature_has_a_response(tmp_path):
+    bits = (BITS + 1) / 2
+    bits[:, 1] *= 1 - bits[:, 0]  # the units code the levels 0, 1 and 2
+    bits[:, 3:] = np.random.default_rng(0).random((64, 3))
+    level = (2 * bits[:, 0] + bits[:, 1]).astype(int)
+
+    def labelled(inputs, ids):
+        names = np.array(["none", "one", "two"])[(2 * inputs[:, 0] + inputs[:, 1]).astype(int)]
+        table = pd.DataFrame({"binary": inputs[:, 2], "level": names}, index=ids)
+        return stimulus_set(inputs, stimulus_ids=ids, labels=table)
+
+    other = bits.copy()
+    after = (level + np.resize([1, 2], 64)) % 3
+    other[:, 0], other[:, 1] = after == 2, after == 1
+    ids = [f"{name}~" for name in IDS]
+    made = labelled(other, ids).assign_coords(counterfactual_of=("presentation", IDS))
+    stimuli, network = labelled(bits, IDS), Levels()
+    recording = record(network, stimuli, layers="state", path=tmp_path / "a.nc", outputs="logits")
+    found = role(
+        network, recording, stimuli, {"level": made}, progress=False, search=Search(steps=30),
+        responses=["binary", "level", "level", "level"],
+    ).isel(by_subject=0, by_region=0).sel(feature="level")  # fmt: skip
+    assert found["effect_dimensions"] == 2
+    np.testing.assert_allclose(found["effect_whole"], [0, 1, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(found["effect"], [0, 1, 1, 1], atol=0.02)
+    np.testing.assert_array_equal(found["effect_flip"], [np.nan, 1, 1, 1])
+
+
 def test_role_is_a_verb_of_the_package():
     assert rc.role is role
