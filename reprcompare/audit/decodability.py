@@ -78,7 +78,7 @@ def decode(
     orders = [np.arange(n), *(rng.permutation(n) for _ in range(n_permutations))]
     target = columns_of(feature) if numeric else np.eye(len(levels))[codes]
     shuffled = np.stack([target[order] for order in orders], axis=1)
-    predicted = _held_out(patterns, shuffled.reshape(n, -1), folds).reshape(shuffled.shape)
+    predicted = held_out_decoding(patterns, shuffled.reshape(n, -1), folds).reshape(shuffled.shape)
     if numeric:
         scores = _signed_r2(predicted[..., 0], shuffled[..., 0])
     else:
@@ -100,8 +100,15 @@ def _stratified_folds(codes: np.ndarray, n_folds: int, rng: np.random.Generator)
     return folds
 
 
-def _held_out(patterns: np.ndarray, targets: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Predict each stimulus from the other folds, for many targets (n_stimuli, n_targets)."""
+def held_out_decoding(patterns: np.ndarray, targets: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Predict each stimulus from the other folds, for many targets (n_stimuli, n_targets).
+
+    Parameters
+    ----------
+    patterns : array, shape (n_stimuli, n_neuroids)
+    targets : array, shape (n_stimuli, n_targets)
+    folds : array of int, shape (n_stimuli,)
+    """
     # Scaling to the mean variance keeps the penalty meaningful for any unit of activity.
     n = len(patterns)
     centred = patterns - patterns.mean(axis=0)

@@ -2,13 +2,16 @@
 
 from reprcompare.comparison.compare import compare
 from reprcompare.comparison.controls import CONTROLS, with_controls
+from reprcompare.comparison.corrections import CORRECTIONS, Correction
 from reprcompare.comparison.figures import plot_scores
 from reprcompare.comparison.rdm_figures import arrange, plot_arrangement, plot_layers, plot_rdm
 from reprcompare.comparison.result import Comparison
 
 __all__ = [
     "CONTROLS",
+    "CORRECTIONS",
     "Comparison",
+    "Correction",
     "arrange",
     "compare",
     "plot_arrangement",

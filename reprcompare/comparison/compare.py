@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from reprcompare.comparison.corrected import corrected_scores
+from reprcompare.comparison.corrections import find_corrections
 from reprcompare.comparison.inference import (
     Interval,
     Scored,
@@ -69,6 +71,9 @@ def compare(
     metric: str = "correlation",
     nan: str = "raise",
     controls: Sequence[str] = (),
+    correct: str | Sequence[str] = (),
+    labels: pd.DataFrame | None = None,
+    nuisance: Sequence[str] = (),
 ) -> Comparison:
     """Compare models with a brain by their RDMs.
 
@@ -97,11 +102,21 @@ def compare(
         What happens to NaN dissimilarities: "raise", or "drop" their stimuli.
     controls
         "permuted" (labels) and "noise" (of equal dimension) beside every model.
+    correct
+        Names in `CORRECTIONS`, computed beside the plain score: "role" (recommended where both
+        sides have interventions), "contrasts" (where they have not), "predictivity", "partial",
+        "disattenuated", "whitened", and "equalised", a diagnostic.
+    labels
+        For the corrections: one row a stimulus, one column a feature, indexed by stimulus id; by
+        default the labels that the recordings carry.
+    nuisance
+        Labels that "partial" takes out.
 
     Returns
     -------
     Comparison
-        `.table`, `.pairs`, `.ceiling`, `.method`, `.dropped`, `.plot()`.
+        `.table`, `.pairs`, `.ceiling`, `.method`, `.dropped`, `.plot()`; with `correct` also
+        `.corrected` and `.contributions`.
 
     Raises
     ------
@@ -129,19 +144,29 @@ def compare(
     if resample not in RESAMPLED:
         raise InvalidInputError(f"resample must be one of {RESAMPLED}, got {resample!r}.")
     chosen = find_comparator(comparator or DEFAULT)
+    corrections = find_corrections(correct)
     joined = join_inputs(models, brain, metric, nan, controls, seed)
     regions = [
         _compare_region(joined, region, chosen, resample, n_bootstrap, seed)
         for region in joined.brain
     ]
     tables, ceilings, pairs, subjects = zip(*regions, strict=True)
+    corrected, contributions = pd.DataFrame(), pd.DataFrame()
+    if corrections:
+        corrected, contributions = corrected_scores(
+            joined, corrections, chosen, labels, nuisance, metric, resample
+        )
     return Comparison(
         pd.DataFrame([row for rows in tables for row in rows])[list(COLUMNS)],
         _corrected([row for rows in pairs for row in rows]),
         pd.DataFrame(ceilings),
-        describe(joined, chosen, resample, comparator is None, metric, nan, n_bootstrap),
+        describe(
+            joined, chosen, resample, comparator is None, metric, nan, n_bootstrap, corrections
+        ),
         joined.dropped,
         pd.DataFrame([row for rows in subjects for row in rows]),
+        corrected,
+        contributions,
     )
 
 

@@ -41,6 +41,8 @@ class Joined:
         because of NaN dissimilarities.
     fits : dict of name to str
         How flexible models are fitted; their "networks" are components.
+    sources : dict of name to Source
+        What the models are made of, and under "" the brain.
     """
 
     stimulus_ids: np.ndarray
@@ -48,6 +50,7 @@ class Joined:
     brain: list[Subjects]
     dropped: dict[str, list[str]]
     fits: dict[str, str]
+    sources: dict[str, Source]
 
 
 def join_inputs(
@@ -107,6 +110,7 @@ def join_inputs(
         _taken(brain_rdms, positions[0], "the brain"),
         {name: gone for name, gone in dropped.items() if gone},
         fits,
+        {"": brain, **sources},
     )
     return _without_nan(joined, nan)
 

@@ -1,5 +1,8 @@
 """The paragraph that says what a comparison did, and what it may be generalised to."""
 
+from collections.abc import Sequence
+
+from reprcompare.comparison.corrections import Correction
 from reprcompare.comparison.inputs import Joined
 from reprcompare.geometry import Comparator, tested_through
 
@@ -18,6 +21,7 @@ def describe(
     metric: str,
     nan: str,
     n_draws: int,
+    corrections: Sequence[Correction] = (),
 ) -> str:
     """Write what was compared, how it was tested, and what the tests generalise to."""
     sentences = [_compared(joined, comparator, by_default, metric)]
@@ -40,7 +44,7 @@ def describe(
             "Models with several networks score as the mean over them, and networks are a further "
             "random factor: intervals generalise to new networks of the class."
         )
-    sentences += _sessions(joined) + _dropped(joined, nan)
+    sentences += _sessions(joined) + _dropped(joined, nan) + _corrected(corrections)
     return " ".join(sentences)
 
 
@@ -104,4 +108,17 @@ def _dropped(joined: Joined, nan: str) -> list[str]:
     if unshared:
         said = ", ".join(f"{len(ids)} of {name}" for name, ids in unshared.items())
         sentences.append(f"Stimuli that not all objects share were left out: {said}.")
+    return sentences
+
+
+def _corrected(corrections: Sequence[Correction]) -> list[str]:
+    sentences = [
+        f"Correction {one.name!r} ({one.label}). Assumed: {one.assumes} {one.trust}"
+        for one in corrections
+    ]
+    if sentences:
+        sentences.append(
+            "Intervals of corrected scores are a jackknife over ten groups of stimuli, with the "
+            "variance between subjects and between networks where there are several."
+        )
     return sentences

@@ -31,6 +31,11 @@ class Comparison:
         Stimuli that were left out, by the object that had them.
     subjects : pandas.DataFrame
         Score of every model with every subject.
+    corrected : pandas.DataFrame
+        With `correct`, one row for every model, model region, brain region and correction: plain
+        (the score without it), corrected, ci_low, ci_high, se, reason (why it is NaN).
+    contributions : pandas.DataFrame
+        What every feature contributes to the plain and to the corrected score of these rows.
     """
 
     table: pd.DataFrame
@@ -39,6 +44,8 @@ class Comparison:
     method: str
     dropped: dict[str, list[str]] = field(default_factory=dict)
     subjects: pd.DataFrame = field(default_factory=pd.DataFrame)
+    corrected: pd.DataFrame = field(default_factory=pd.DataFrame)
+    contributions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def plot(self) -> Figure:
         """Draw the scores as points with intervals, under the noise ceiling.

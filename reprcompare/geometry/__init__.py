@@ -15,6 +15,12 @@ from reprcompare.geometry.ceiling import (
     pooling_form,
 )
 from reprcompare.geometry.comparators import COMPARATORS, Comparator, find_comparator, standardise
+from reprcompare.geometry.covariance import (
+    Covariances,
+    noise_covariances,
+    shrunk_covariance,
+    whitened_gram,
+)
 from reprcompare.geometry.crossvalidated import crossnobis, poisson_cv
 from reprcompare.geometry.dissimilarity import MEASURES, dissimilarities
 from reprcompare.geometry.flexible import (
@@ -40,10 +46,13 @@ from reprcompare.geometry.measures import (
     cka,
     compare_patterns,
     linear_predictivity,
+    predict_linearly,
     procrustes,
     pwcca,
     svcca,
+    unbiased_hsic,
 )
+from reprcompare.geometry.partial import feature_contributions
 from reprcompare.geometry.permutation import Unrelated, tested_through, unrelated_test
 from reprcompare.geometry.products import Products, resampled_products, score_rdms
 from reprcompare.geometry.rdm import METRICS, rdm, residual_precision
@@ -60,6 +69,7 @@ __all__ = [
     "Bootstrap",
     "Ceiling",
     "Comparator",
+    "Covariances",
     "FlexibleModel",
     "Products",
     "Subjects",
@@ -75,6 +85,7 @@ __all__ = [
     "crossnobis",
     "dissimilarities",
     "draw_counts",
+    "feature_contributions",
     "feature_rdms",
     "find_comparator",
     "fit_weights",
@@ -83,10 +94,12 @@ __all__ = [
     "join",
     "linear_predictivity",
     "noise_ceiling",
+    "noise_covariances",
     "permute_stimuli",
     "poisson_cv",
     "pooling_form",
     "predict_held_out",
+    "predict_linearly",
     "procrustes",
     "pwcca",
     "rdm",
@@ -94,11 +107,14 @@ __all__ = [
     "residual_precision",
     "score_rdms",
     "score_variance",
+    "shrunk_covariance",
     "standardise",
     "stimulus_ids",
     "svcca",
     "take_stimuli",
     "tested_through",
     "two_factor_variance",
+    "unbiased_hsic",
     "unrelated_test",
+    "whitened_gram",
 ]

@@ -165,11 +165,26 @@ def linear_predictivity(x: np.ndarray, y: np.ndarray, n_folds: int = 5, seed: in
     >>> linear_predictivity(x, x @ np.ones((5, 2))) > 0.99
     True
     """
+    predicted, baseline = predict_linearly(x, y, n_folds, seed)
+    error, total = np.square(y - predicted).sum(), np.square(y - baseline).sum()
+    return float(1 - error / total) if total > 0 else np.nan
+
+
+def predict_linearly(
+    x: np.ndarray, y: np.ndarray, n_folds: int = 5, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict Y from X by ridge regression fitted to other stimuli; see `linear_predictivity`.
+
+    Returns
+    -------
+    predicted, baseline : arrays, shape (n_stimuli, q)
+        Held-out predictions, and the mean of Y over the same training stimuli.
+    """
     n = len(x)
     if n < 2 * n_folds:
         raise NotIdentifiableError(f"{n} stimuli are too few for {n_folds} folds.")
     fold = np.random.default_rng(seed).permutation(n) % n_folds
-    error, total = 0.0, 0.0
+    predicted, baseline = np.empty_like(y, dtype=float), np.empty_like(y, dtype=float)
     for k in range(n_folds):
         train, test = fold != k, fold == k
         mean_x, mean_y = x[train].mean(axis=0), y[train].mean(axis=0)
@@ -179,10 +194,9 @@ def linear_predictivity(x: np.ndarray, y: np.ndarray, n_folds: int = 5, seed: in
         target = u.T @ (y[train] - mean_y)
         alpha = _best_penalty(s, target, y[train] - mean_y)
         weights = vt.T @ ((s / (s**2 + alpha))[:, None] * target)
-        predicted = mean_y + (x[test] - mean_x) @ weights
-        error += ((y[test] - predicted) ** 2).sum()
-        total += ((y[test] - mean_y) ** 2).sum()
-    return float(1 - error / total) if total > 0 else np.nan
+        predicted[test] = mean_y + (x[test] - mean_x) @ weights
+        baseline[test] = mean_y
+    return predicted, baseline
 
 
 def _best_penalty(s: np.ndarray, target: np.ndarray, y: np.ndarray) -> float:
