@@ -49,6 +49,17 @@ def test_labels_can_come_from_a_table(call, file, tmp_path):
     assert {row["feature"] for row in json.loads(out)} == {"big"}
 
 
+def test_a_comparison_is_corrected(call, file, tmp_path):
+    other = tmp_path / "other.nc"
+    save_recording(open_recording(file).load(), other)
+    status, out, _ = call(
+        "compare", other, file, "--bootstrap", 10, "--correct", "whitened", "--out", tmp_path / "c"
+    )
+    assert status == 0
+    assert "whitened" in out
+    assert (tmp_path / "c" / "corrected.csv").is_file()
+
+
 def test_a_recording_is_compared_with_a_brain(call, file, tmp_path):
     other = save_recording(open_recording(file).load(), tmp_path / "net.nc")
     status, out, _ = call("compare", other, file, "--bootstrap", 50, "--out", tmp_path / "c")

@@ -24,6 +24,9 @@ from reprcompare.cli.frame import (
 @click.option("--metric", default="correlation", show_default=True, help="Dissimilarity.")
 @click.option("--resample", default="both", show_default=True, help="subjects, stimuli or both.")
 @click.option("--bootstrap", default=1000, show_default=True, type=click.IntRange(min=0))
+@click.option("--correct", multiple=True, help="role, contrasts, partial, ...; repeat for several.")
+@click.option("--labels", type=FILE, help="CSV of labels, first column the stimulus id.")
+@click.option("--nuisance", multiple=True, help="Label that 'partial' takes out; repeat.")
 @click.option("--seed", default=0, show_default=True)
 @as_json
 def compare(
@@ -34,6 +37,9 @@ def compare(
     metric: str,
     resample: str,
     bootstrap: int,
+    correct: tuple[str, ...],
+    labels: Path | None,
+    nuisance: tuple[str, ...],
     seed: int,
     as_json: bool,
 ) -> None:
@@ -46,11 +52,17 @@ def compare(
         n_bootstrap=bootstrap,
         seed=seed,
         metric=metric,
+        correct=correct,
+        labels=labels_of_file(labels),
+        nuisance=nuisance,
     )
     if not as_json:
         click.echo(result.method + "\n")
-    print_table(result.table, as_json)
-    write_report(out, "Comparison", result, {"scores": result.table, "pairs": result.pairs})
+    print_table(result.corrected if correct else result.table, as_json)
+    tables = {"scores": result.table, "pairs": result.pairs}
+    if correct:
+        tables |= {"corrected": result.corrected, "contributions": result.contributions}
+    write_report(out, "Comparison", result, tables)
 
 
 @click.command()

@@ -158,9 +158,7 @@ def _disattenuated(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[
             "divided by a reliability."
         )
     halves = [_standardise(np.stack(side.halves), comparator) for side in (a, b)]
-    reliabilities = [
-        _reliability(side, own) for side, own in zip((a, b), halves, strict=True)
-    ]
+    reliabilities = [_reliability(side, own) for side, own in zip((a, b), halves, strict=True)]
     plain, plain_parts = _plain(a, b, comparator)
     # RDMs of half the repetitions on both lines of the fraction: noise of an RDM does not fall as
     # one over the number of repetitions, so the usual step from half to whole would overcorrect.

@@ -116,6 +116,9 @@ def comparison_section(
         f"{title}, noise ceiling": result.ceiling,
         f"{title}, differences between models": result.pairs,
     }
+    if len(result.corrected):
+        tables[f"{title}, corrected scores beside plain ones"] = result.corrected
+        tables[f"{title}, contribution of each feature"] = result.contributions
     notes = [
         f"{len(ids)} stimuli of {name} were left out: {listing(ids, 3)}."
         for name, ids in result.dropped.items()

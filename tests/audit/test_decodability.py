@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from reprcompare.audit import decode
-from reprcompare.audit.decodability import RIDGE, _held_out
+from reprcompare.audit.decodability import RIDGE, held_out_decoding
 
 
 def test_held_out_predictions_equal_refitting_without_the_fold():
@@ -20,7 +20,7 @@ def test_held_out_predictions_equal_refitting_without_the_fold():
             xc = x[train] - xm
             beta = np.linalg.solve(xc.T @ xc + penalty * np.eye(p), xc.T @ (y[train] - ym))
             expected[test] = (x[test] - xm) @ beta + ym
-        np.testing.assert_allclose(_held_out(x, y, folds), expected, atol=1e-10)
+        np.testing.assert_allclose(held_out_decoding(x, y, folds), expected, atol=1e-10)
 
 
 def test_what_is_linear_is_decoded_and_xor_is_not():
