@@ -14,17 +14,18 @@ def accuracy(recording: xr.Dataset) -> pd.DataFrame:
     Parameters
     ----------
     recording
-        With `output` (presentation, by_subject, response) as logits and `label`. Which feature a
-        response reports follows from `response_feature`, or else from the feature's output
+        With `output` ([training_step,] presentation, by_subject, response) as logits and `label`.
+        Which feature a response reports follows from `response_feature`, or else from the feature's output
         `position`. One response is the logit of a feature of two levels; several are the logits of
         its levels in their order.
 
     Returns
     -------
     pandas.DataFrame
-        subject, feature, accuracy (fraction of presentations with an answer and a label), margin
-        (mean logit in the direction of the truth; for several levels, of the true one minus the
-        largest other one), n_presentations. Features that no response reports are left out.
+        subject, feature (and training_step where there are any), accuracy (fraction of
+        presentations with an answer and a label), margin (mean logit in the direction of the truth;
+        for several levels, of the true one minus the largest other one), n_presentations. Features
+        that no response reports are left out.
 
     Raises
     ------
@@ -43,23 +44,30 @@ def accuracy(recording: xr.Dataset) -> pd.DataFrame:
             "'position' says which response reports which feature."
         )
     rows = []
-    for s, subject in enumerate(recording["by_subject"].values):
-        for f, feature in enumerate(recording["feature"].values):
-            if str(feature) not in places:
-                continue
-            logits = recording["output"].values[:, s, places[str(feature)]].astype(float)
-            truth = recording["label"].values[:, f]
-            known = ~np.isnan(logits).any(axis=1) & ~np.isnan(truth)
-            margins = _margins(logits[known], truth[known])
-            rows.append(
-                {
-                    "subject": str(subject),
-                    "feature": str(feature),
-                    "accuracy": float((margins > 0).mean()) if known.any() else np.nan,
-                    "margin": float(margins.mean()) if known.any() else np.nan,
-                    "n_presentations": int(known.sum()),
-                }
-            )
+    for step in range(recording.sizes.get("training_step", 1)):
+        piece, keys = recording, {}
+        if "training_step" in recording.dims:
+            piece = recording.isel(training_step=step)
+            keys = {"training_step": int(piece["training_step"])}
+        outputs = piece["output"].values.astype(float)
+        for s, subject in enumerate(recording["by_subject"].values):
+            for f, feature in enumerate(recording["feature"].values):
+                if str(feature) not in places:
+                    continue
+                logits = outputs[:, s, places[str(feature)]]
+                truth = recording["label"].values[:, f]
+                known = ~np.isnan(logits).any(axis=1) & ~np.isnan(truth)
+                margins = _margins(logits[known], truth[known])
+                rows.append(
+                    {
+                        "subject": str(subject),
+                        "feature": str(feature),
+                        **keys,
+                        "accuracy": float((margins > 0).mean()) if known.any() else np.nan,
+                        "margin": float(margins.mean()) if known.any() else np.nan,
+                        "n_presentations": int(known.sum()),
+                    }
+                )
     return pd.DataFrame(rows)
 
 

@@ -2,7 +2,8 @@
 
 from reprcompare.networks.mlp import ACTIVATIONS, mlp
 from reprcompare.networks.named import NETWORKS, Architecture, import_object, named_network
-from reprcompare.networks.training import OPTIMISERS, Trained, Training, train
+from reprcompare.networks.settings import OPTIMISERS, Stage, Training
+from reprcompare.networks.training import Trained, train
 from reprcompare.networks.weights import load_weights, weights_sha256
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "NETWORKS",
     "OPTIMISERS",
     "Architecture",
+    "Stage",
     "Trained",
     "Training",
     "import_object",

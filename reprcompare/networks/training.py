@@ -3,10 +3,11 @@
 Networks that differ in seed and data have their parameters stacked along a first axis and go
 through `torch.func.vmap` together. The loss is the sum of the networks' losses, so no gradient
 crosses from one to another, and the optimisers act on every element by itself: a network ends with
-the same weights, up to rounding, in a stack of one and in a stack of a hundred.
+the same weights, up to rounding, in a stack of one and in a stack of a hundred. Everything random
+(order of examples, dropout, hidden labels) comes from generators of the network's own. A network
+that is done leaves the stack.
 """
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,67 +15,14 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from torch.func import functional_call, stack_module_state, vmap
 
-from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
+from reprcompare.errors import InvalidInputError
+from reprcompare.networks.answers import Answers, check_targets
+from reprcompare.networks.curriculum import Curriculum
+from reprcompare.networks.settings import Training
+from reprcompare.networks.stack import Stack
 
-OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "sgd": torch.optim.SGD,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-}
-
-
-@dataclass(frozen=True)
-class Training:
-    """How networks are trained; fixed before looking at any result.
-
-    Attributes
-    ----------
-    optimiser
-        A name in `OPTIMISERS`.
-    learning_rate, weight_decay, momentum
-        Of the optimiser; momentum belongs to SGD.
-    batch_size
-        Stimuli in a step.
-    max_steps
-        A network that has not solved the task by then is returned unsolved.
-    criterion
-        A feature counts as learned when its accuracy on validation stimuli exceeds this.
-    steps_after_solving
-        Networks are compared at a matched time: each stops this many steps after all of its
-        features were learned.
-    check_every
-        Steps between two looks at the validation stimuli.
-    """
-
-    optimiser: str = "sgd"
-    learning_rate: float = 0.1
-    weight_decay: float = 0.0
-    momentum: float = 0.0
-    batch_size: int = 128
-    max_steps: int = 10_000
-    criterion: float = 0.95
-    steps_after_solving: int = 1000
-    check_every: int = 100
-
-    def __post_init__(self) -> None:
-        if self.optimiser not in OPTIMISERS:
-            raise UnknownNameError(unknown_name("optimiser", self.optimiser, OPTIMISERS))
-        if self.momentum and self.optimiser != "sgd":
-            raise InvalidInputError(
-                f"momentum belongs to 'sgd', the optimiser is {self.optimiser!r}."
-            )
-        for name in ("learning_rate", "batch_size", "max_steps", "check_every"):
-            if getattr(self, name) <= 0:
-                raise InvalidInputError(f"{name} must be above 0, got {getattr(self, name)}.")
-
-    def build(self, parameters: Sequence[torch.Tensor]) -> torch.optim.Optimizer:
-        """Make the optimiser of stacked parameters."""
-        more = {"momentum": self.momentum} if self.optimiser == "sgd" else {}
-        return OPTIMISERS[self.optimiser](
-            parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True, **more
-        )
+State = dict[str, torch.Tensor]
 
 
 @dataclass
@@ -84,27 +32,34 @@ class Trained:
     Attributes
     ----------
     state
-        Its parameters at the end, for ``network.load_state_dict``.
+        Its parameters and buffers at the end, for ``network.load_state_dict``.
     steps
         Steps that it was trained.
+    trained : array of bool, shape (n_features,)
+        Features that it was trained on.
     learned_at
-        Step at which each output was first found above the criterion; NaN for never.
-    accuracy
-        Accuracy of each output on the validation stimuli at the end.
+        Step at which each feature was first found above the criterion; NaN for never.
+    accuracy, loss
+        Of each feature on the validation stimuli at the end; cross-entropy is in nats.
     history
-        Columns step, output, accuracy, loss (cross-entropy on validation stimuli, nats).
+        Columns step, feature, accuracy, loss on the validation stimuli.
+    checkpoints
+        States at the steps that were asked for, as far as training went.
     """
 
-    state: dict[str, torch.Tensor]
+    state: State
     steps: int
+    trained: np.ndarray
     learned_at: np.ndarray
     accuracy: np.ndarray
+    loss: np.ndarray
     history: pd.DataFrame = field(repr=False)
+    checkpoints: dict[int, State] = field(repr=False)
 
     @property
     def solved(self) -> bool:
-        """Whether every output was learned."""
-        return not np.isnan(self.learned_at).any()
+        """Whether every feature that it was trained on was learned."""
+        return not np.isnan(self.learned_at[self.trained]).any()
 
 
 def train(
@@ -115,23 +70,36 @@ def train(
     settings: Training,
     *,
     seeds: Sequence[int],
+    features: Sequence[str] | None = None,
+    levels: Sequence[int] | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> list[Trained]:
-    """Train networks of one architecture together, on binary outputs (cross-entropy).
+    """Train networks of one architecture together.
+
+    The loss of a network is the mean over the labelled entries of a batch, and that of a feature of
+    k > 2 levels is the cross-entropy over its k outputs.
 
     Parameters
     ----------
     networks
         Equal in architecture; their current weights are where training starts. They are not
-        changed.
-    inputs, targets : sequences of arrays (n_examples, n_inputs) and (n_examples, n_outputs)
-        Training data of each network; all of one size.
-    validation : pair of arrays (n_validation, n_inputs), (n_validation, n_outputs)
+        changed. A network with an attribute ``teacher_forcing`` that is true is called with the
+        labels as a second argument in training.
+    inputs, targets : sequences of arrays (n_examples, ...) and (n_examples, n_features)
+        Training data of each network; all of one size. Targets are numbers of levels, or values of
+        a continuous feature; NaN is "not labelled" and does not count.
+    validation : pair of arrays (n_validation, ...), (n_validation, n_features)
         Held-out stimuli by which learning is judged, the same for all.
     settings
         See `Training`.
     seeds
-        One a network: seeds the order in which its examples come.
+        One a network: seeds the order in which its examples come, dropout, and what a curriculum
+        hides at random.
+    features
+        Names of the features, for curricula and the history; numbers where None.
+    levels
+        Of every feature, see `Answers`; where None all are binary, or with the loss "mse"
+        continuous.
     progress
         Called with the number of steps done since the last call.
 
@@ -143,7 +111,7 @@ def train(
     Raises
     ------
     InvalidInputError
-        If the sequences differ in length or the data sets in size.
+        If the sequences differ in length or the data sets in size, or labels do not fit.
     """
     n = len(networks)
     if not n or len({n, len(inputs), len(targets), len(seeds)}) > 1:
@@ -154,88 +122,119 @@ def train(
     sizes = {(len(x), len(y)) for x, y in zip(inputs, targets, strict=True)}
     if len(sizes) > 1 or len(set(next(iter(sizes)))) > 1:
         raise InvalidInputError(f"training sets must be of one size, got {sorted(sizes)}.")
-    stacked, buffers = stack_module_state(list(networks))
-    if buffers:
-        raise InvalidInputError(
-            f"networks with buffers cannot be stacked yet, found {', '.join(buffers)}."
-        )
-    skeleton = copy.deepcopy(networks[0])
-
-    def forward(parameters: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-        return functional_call(skeleton, parameters, (x,))
-
-    together = vmap(forward, randomness="different")
-    shared = vmap(forward, in_dims=(0, None), randomness="different")
-    optimiser = settings.build(list(stacked.values()))
-    x_train = torch.from_numpy(np.stack(inputs))
-    y_train = torch.from_numpy(np.stack(targets).astype(np.float32))
-    x_validation = torch.from_numpy(np.asarray(validation[0], dtype=np.float32))
-    y_validation = torch.from_numpy(np.asarray(validation[1]).astype(np.float32))
+    x_train, y_train = _stacked(inputs), _stacked(targets)
+    x_validation, y_validation = (_stacked([part])[0] for part in validation)
+    n_features = y_train.shape[-1]
+    plain = 1 if settings.loss == "mse" else 2
+    answers = Answers(tuple(levels or [plain] * n_features), settings.loss)
+    for labels in (y_train, y_validation):
+        check_targets(labels, answers.levels)
+    names = [str(f) for f in (features or range(n_features))]
+    labelled = (~y_train.isnan()).any(dim=1).numpy()
+    curriculum = Curriculum(settings, names, labelled, seeds)
+    stack = Stack(networks, settings, seeds, x_train[0, :1], y_train[0, :1])
     orders = [np.random.default_rng(seed) for seed in seeds]
-    rows = torch.arange(n)[:, None]
-    stops = np.full(n, settings.max_steps)
-    learned_at = np.full((n, y_train.shape[-1]), np.nan)
+    logs = [_Log(names) for _ in range(n)]
     done: dict[int, Trained] = {}
-    looks: list[tuple[int, np.ndarray, np.ndarray]] = []
-    skeleton.train()
+    here = list(range(n))  # which network lies in which row of the stack
+    _keep_checkpoint(0, settings, stack, here, logs)
     for step in range(1, settings.max_steps + 1):
-        drawn = [order.integers(0, y_train.shape[1], settings.batch_size) for order in orders]
-        batch = torch.from_numpy(np.stack(drawn))
-        logits = together(stacked, x_train[rows, batch])
-        losses = nn.functional.binary_cross_entropy_with_logits(
-            logits, y_train[rows, batch], reduction="none"
-        )
-        optimiser.zero_grad(set_to_none=True)
-        losses.mean(dim=(1, 2)).sum().backward()
-        optimiser.step()
+        x, y = _batch(x_train, y_train, settings.batch_size, orders, here)
+        y = curriculum.hide(y, here)
+        stack.step(_losses(stack.forward(x, y), y, answers, settings.matched_loss), step)
+        _keep_checkpoint(step, settings, stack, here, logs)
         if step % settings.check_every and step != settings.max_steps:
             continue
-        skeleton.eval()
-        accuracy, loss = _judge(shared, stacked, x_validation, y_validation)
-        skeleton.train()
-        looks.append((step, accuracy, loss))
-        new = np.isnan(learned_at) & (accuracy > settings.criterion)
-        learned_at[new] = step
-        solved = ~np.isnan(learned_at).any(axis=1)
-        stops[solved] = np.minimum(
-            learned_at[solved].max(axis=1) + settings.steps_after_solving, settings.max_steps
-        )
-        for i in np.flatnonzero(stops <= step):
-            if i not in done:
-                done[int(i)] = Trained(
-                    state={name: value[i].detach().clone() for name, value in stacked.items()},
-                    steps=step,
-                    learned_at=learned_at[i].copy(),
-                    accuracy=accuracy[i],
-                    history=_history(looks, int(i)),
-                )
+        outputs = stack.judge(x_validation)
+        accuracy = answers.accuracy(outputs, y_validation).numpy()
+        lost = answers.losses(outputs, y_validation.expand(len(here), -1, -1)).sum(dim=1)
+        loss = (lost / (~y_validation.isnan()).sum(dim=0)).numpy()
+        staying = []
+        for row, network in enumerate(here):
+            log = logs[network]
+            log.add(step, accuracy[row], loss[row], settings.criterion)
+            above = accuracy[row] > settings.criterion
+            end = curriculum.advance(step, network, above, log.learned_at)
+            if step < settings.max_steps and (end is None or step < end):
+                staying.append(row)
+            else:
+                done[network] = log.close(stack.state(row), curriculum.trained[network])
         if progress is not None:
             progress(settings.check_every)
-        if len(done) == n:
+        if not staying:
             break
+        if len(staying) < len(here):
+            stack.keep(staying)
+            here = [here[row] for row in staying]
     return [done[i] for i in range(n)]
 
 
-def _judge(
-    shared: Callable[..., torch.Tensor],
-    stacked: dict[str, torch.Tensor],
+def _stacked(arrays: Sequence[np.ndarray]) -> torch.Tensor:
+    return torch.from_numpy(np.stack([np.asarray(array, dtype=np.float32) for array in arrays]))
+
+
+def _batch(
     x: torch.Tensor,
     y: torch.Tensor,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return accuracy and loss of every network and output, each (n_networks, n_outputs)."""
-    with torch.no_grad():
-        logits = shared(stacked, x)
-        accuracy = ((logits > 0) == (y > 0.5)).float().mean(dim=1)
-        loss = nn.functional.binary_cross_entropy_with_logits(
-            logits, y.expand_as(logits), reduction="none"
-        ).mean(dim=1)
-    return accuracy.numpy(), loss.numpy()
+    size: int | str,
+    orders: Sequence[np.random.Generator],
+    here: Sequence[int],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the next examples of the networks that are still here."""
+    rows = torch.tensor(here)
+    if isinstance(size, str):
+        return x[rows], y[rows]
+    drawn = np.stack([orders[network].integers(0, x.shape[1], size) for network in here])
+    chosen = torch.from_numpy(drawn)
+    return x[rows[:, None], chosen], y[rows[:, None], chosen]
 
 
-def _history(looks: list[tuple[int, np.ndarray, np.ndarray]], network: int) -> pd.DataFrame:
-    rows = [
-        (step, output, accuracy[network, output], loss[network, output])
-        for step, accuracy, loss in looks
-        for output in range(accuracy.shape[1])
-    ]
-    return pd.DataFrame(rows, columns=["step", "output", "accuracy", "loss"])
+def _losses(
+    outputs: torch.Tensor, targets: torch.Tensor, answers: Answers, matched: float
+) -> torch.Tensor:
+    """Return the loss of every network, the mean over the labelled entries of its batch."""
+    labelled = (~targets.isnan()).sum(dim=1)
+    of_features = answers.losses(outputs, targets).sum(dim=1) / labelled.clamp(min=1)
+    if matched:
+        of_features = (of_features - matched).abs() + matched
+    return (of_features * labelled).sum(dim=1) / labelled.sum(dim=1).clamp(min=1)
+
+
+def _keep_checkpoint(
+    step: int, settings: Training, stack: Stack, here: Sequence[int], logs: Sequence["_Log"]
+) -> None:
+    if step in settings.checkpoints:
+        for row, network in enumerate(here):
+            logs[network].checkpoints[step] = stack.state(row)
+
+
+class _Log:
+    """What is noted of one network while it is trained."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.learned_at = np.full(len(names), np.nan)
+        self.looks: list[tuple[int, np.ndarray, np.ndarray]] = []
+        self.checkpoints: dict[int, State] = {}
+
+    def add(self, step: int, accuracy: np.ndarray, loss: np.ndarray, criterion: float) -> None:
+        self.looks.append((step, accuracy, loss))
+        self.learned_at[np.isnan(self.learned_at) & (accuracy > criterion)] = step
+
+    def close(self, state: State, trained: np.ndarray) -> Trained:
+        steps, accuracy, loss = self.looks[-1]
+        rows = [
+            (step, name, found[f], lost[f])
+            for step, found, lost in self.looks
+            for f, name in enumerate(self.names)
+        ]
+        return Trained(
+            state=state,
+            steps=steps,
+            trained=trained,
+            learned_at=self.learned_at,
+            accuracy=accuracy,
+            loss=loss,
+            history=pd.DataFrame(rows, columns=["step", "feature", "accuracy", "loss"]),
+            checkpoints=self.checkpoints,
+        )

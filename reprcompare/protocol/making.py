@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -19,7 +20,6 @@ from tqdm import tqdm
 
 from reprcompare.brains import load_brain, load_stimuli
 from reprcompare.errors import (
-    InvalidInputError,
     ReprcompareError,
     UnknownNameError,
     unknown_name,
@@ -32,11 +32,15 @@ from reprcompare.protocol.cache import Cache, fingerprint, key_of
 from reprcompare.protocol.sweep import Cell
 from reprcompare.recording import open_recording, select
 from reprcompare.sessions import record
+from reprcompare.sessions.states import Checkpoints
 
 STACK = 20
 """Networks that are trained together: more gain nothing on a few cores, and cost memory."""
 
-PROPERTIES_OF_TRAINING = ("trained", "learned_at", "learning_rank", "training_steps")
+PROPERTIES_OF_TRAINING = (
+    *("trained", "learned_at", "learning_rank", "training_steps"),
+    *("validation_accuracy", "validation_loss"),
+)
 """What training adds to the properties that a task gives its features."""
 
 ROOMS = ("recording", "tasks", "networks", "sessions")
@@ -170,9 +174,11 @@ class Workshop:
             return
         task = cell.tables["task"][table.task]
         stimuli = task.evaluation_set(table.n_per_cell, seed=table.evaluation_seed)
+        stimuli = stimuli.assign_coords(response_feature=("response", task.response_features))
         made = [self._network(cell, table, seed) for seed in paths]
         networks = [network for network, _ in made]
         properties = [task.properties[["position"]].assign(trained=0)] * len(networks)
+        states: list[Checkpoints | None] = [None] * len(networks)
         if table.training is not None:
             settings: Training = cell.tables["training"][table.training]
             trained = _train(task, networks, settings, table, list(paths), self.progress)
@@ -185,8 +191,10 @@ class Workshop:
             ]
             for network, item in zip(networks, trained, strict=True):
                 network.load_state_dict(item.state)
-        for (seed, path), network, extraneous in zip(
-            paths.items(), networks, properties, strict=True
+            if settings.checkpoints:
+                states = [item.checkpoints | {item.steps: item.state} for item in trained]
+        for (seed, path), network, extraneous, checkpoints in zip(
+            paths.items(), networks, properties, states, strict=True
         ):
             self._session(
                 name,
@@ -197,6 +205,7 @@ class Workshop:
                 path,
                 extraneous=extraneous.drop(columns="position", errors="ignore"),
                 outputs="logits",
+                checkpoints=checkpoints,
             )
             bar.update()
 
@@ -233,7 +242,13 @@ class Workshop:
         known: dict[str, Any] = {"seed": seed}
         if table.task is not None:
             task = cell.tables["task"][table.task]
-            known |= {"n_inputs": task.n_inputs, "n_outputs": task.n_outputs}
+            known |= {
+                "n_inputs": math.prod(task.input_shape),
+                "n_outputs": task.n_outputs,
+                "input_shape": task.input_shape,
+                "levels": task.levels,
+                "feature_names": task.feature_names,
+            }
         if isinstance(spec, schema.ImportedNetwork):
             architecture = Architecture(import_object(spec.object, self.allow_import))
             options = dict(spec.options)
@@ -263,8 +278,6 @@ def _train(
     progress: bool,
 ) -> list[Trained]:
     """Train networks together, each on training stimuli of its own."""
-    if any(True for network in networks for _ in network.buffers()):
-        raise InvalidInputError(f"the network {table.network!r} cannot be trained on vectors.")
     drawn = [task.examples(table.n_training, "train", [seed, 1]) for seed in seeds]
     held_out = task.examples(table.n_validation, "validation", table.evaluation_seed)
     with tqdm(
@@ -277,6 +290,8 @@ def _train(
             held_out,
             settings,
             seeds=seeds,
+            features=task.feature_names,
+            levels=task.levels,
             progress=bar.update,
         )
 
@@ -286,11 +301,13 @@ def _learned(features: list[str], trained: Trained) -> pd.DataFrame:
     at = pd.Series(trained.learned_at, index=pd.Index(features, name="feature"))
     return pd.DataFrame(
         {
-            "trained": 1,
+            "trained": trained.trained.astype(int),
             "learned_at": at,
             # Features that were never learned come last.
             "learning_rank": at.fillna(np.inf).rank(method="min"),
             "training_steps": trained.steps,
+            "validation_accuracy": trained.accuracy,
+            "validation_loss": trained.loss,
         }
     )
 

@@ -90,4 +90,33 @@ def _networks(judged: pd.DataFrame) -> Section:
         if len(dropped)
         else f"All {len(judged)} networks are counted; none was left out."
     )
-    return Section("Networks", [said], {"Networks": judged.drop(columns=["cell", "file"])})
+    tables = {
+        "Networks counted and dropped in every cell": counted_by_cell(judged),
+        "Networks": judged.drop(columns=["cell", "file"]),
+    }
+    return Section("Networks", [said], tables)
+
+
+def counted_by_cell(judged: pd.DataFrame) -> pd.DataFrame:
+    """Count the networks of every recording and cell, and those that were dropped.
+
+    Parameters
+    ----------
+    judged
+        One row a network, with `recording`, the swept settings, and `counted`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        recording, the swept settings, n_networks, n_dropped.
+    """
+    own = ("subject", "lowest_accuracy", "criterion", "counted", "cell", "file")
+    keys = [name for name in judged.columns if name not in own]
+    if judged.empty:
+        return pd.DataFrame(columns=[*keys, "n_networks", "n_dropped"])
+    # Settings may be lists, which cannot be grouped; the cell as text stands for them.
+    groups = judged.groupby(["recording", "cell"], sort=False)["counted"]
+    counts = groups.agg(n_networks="size", n_dropped=lambda counted: int((~counted).sum()))
+    first = judged.drop_duplicates(["recording", "cell"]).set_index(["recording", "cell"])
+    settings = first[[name for name in keys if name != "recording"]]
+    return settings.join(counts).reset_index().drop(columns="cell")

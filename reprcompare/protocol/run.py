@@ -22,7 +22,7 @@ from reprcompare.protocol.cache import Cache
 from reprcompare.protocol.expectations import answer
 from reprcompare.protocol.kinds import ANALYSES
 from reprcompare.protocol.making import Workshop, link
-from reprcompare.protocol.page import PACKAGES, page_of
+from reprcompare.protocol.page import PACKAGES, counted_by_cell, page_of
 from reprcompare.protocol.reading import Protocol, read_protocol
 from reprcompare.recording import open_recording
 from reprcompare.report import Plot
@@ -113,6 +113,7 @@ def run_protocol(
             table.to_csv(folder / "tables" / f"{stem}.csv", index=False)
     answers.to_csv(folder / "tables" / "expectations.csv", index=False)
     judged.to_csv(folder / "tables" / "networks.csv", index=False)
+    counted_by_cell(judged).to_csv(folder / "tables" / "cells.csv", index=False)
     page = page_of(protocol, outcomes, answers, judged, expected)
     for section in page.sections:
         for plot in section.plots:
@@ -163,10 +164,17 @@ def _judge(protocol: Protocol, workshop: Workshop, used: Iterable[str]) -> pd.Da
 
 
 def _lowest_accuracy(recording: Any) -> float | None:
+    """Return the accuracy of the worst of the trained features at the end of training."""
     try:
-        return float(accuracy(recording)["accuracy"].min())
+        scores = accuracy(recording)
     except NotIdentifiableError:
         return None
+    if "training_step" in scores:
+        scores = scores[scores["training_step"] == scores["training_step"].max()]
+    if "trained" in recording:
+        learned = recording["feature"].values[recording["trained"].values[0] > 0]
+        scores = scores[scores["feature"].isin(learned.astype(str))]
+    return float(scores["accuracy"].min())
 
 
 def _place_recordings(

@@ -201,7 +201,7 @@ TASKS: dict[str, Callable[..., Any]] = {"vectors": VectorTask, "trifeature": Tri
 """What `[task.NAME]` can be."""
 
 
-GIVEN = ("n_inputs", "n_outputs", "seed")
+GIVEN = ("n_inputs", "n_outputs", "input_shape", "levels", "feature_names", "seed")
 """Parameters of networks that follow from the task and the number of the network."""
 
 

@@ -171,8 +171,10 @@ class _Run:
         slots = self.capture.slots
         assert writer.plan is not None
         noted = writer.plan["notes"]
+        labels = presentation_columns(self.source, ids, checksums)
         columns = [
-            *presentation_columns(self.source, ids, checksums),
+            # What responses report is of interest where they are stored.
+            *(c for c in labels if settings.outputs or c.dims != ("response",)),
             *neuroid_columns(slots, settings.subject),
             *time_columns(None if settings.time_axis is None else noted["regions"][0]["bins"]),
             *(features if len(features) > 1 or settings.outputs else ()),

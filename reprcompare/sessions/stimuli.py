@@ -170,7 +170,7 @@ def _from_dataset(
         name
         for name, v in dataset.variables.items()
         if name not in ("stimulus", "stimulus_id")
-        and v.dims in (("presentation",), ("feature",), ("presentation", "feature"))
+        and v.dims in (("presentation",), ("feature",), ("presentation", "feature"), ("response",))
     ]
     labels = dataset[[name for name in own if name in dataset.data_vars]]
     labels = labels.assign_coords({name: dataset[name] for name in own if name in dataset.coords})

@@ -36,7 +36,10 @@ KIND = Kind(
     run,
     {
         "table": Columns(
-            ("subject", "feature", "accuracy", "margin", "n_presentations", "recording", "counted")
+            (
+                *("subject", "feature", "training_step", "accuracy", "margin"),
+                *("n_presentations", "recording", "counted"),
+            )
         )
     },
 )

@@ -1,0 +1,56 @@
+"""What protocols say about training, and what of it ends in recordings."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reprcompare.errors import ProtocolError
+from reprcompare.protocol import read_protocol, run_protocol
+from reprcompare.recording import open_recording
+
+LEARNING = (
+    "check_every = 20",
+    "check_every = 20\ncheckpoints = [0, 40, 5000]\nmax_steps = 5000\n"
+    '[[training.quick.stages]]\nfeatures = ["other"]\nsteps = 60\n'
+    '[[training.quick.stages]]\nfeatures = ["easy", "other"]\nfractions = { other = 0.5 }',
+)
+
+
+@pytest.fixture
+def done(write, tmp_path):
+    protocol = write(
+        ("max_steps = 600\n", ""), LEARNING,
+        ("n_networks = 3", "n_networks = 2"),
+        ('[[analysis]]\nname = "contrast"', '[[unused]]\nname = "contrast"'),
+    )  # fmt: skip
+    text = protocol.read_text()
+    # Contrast, model, brain and comparison are no question of training.
+    protocol.write_text(text[: text.index("[[unused]]")])
+    return run_protocol(protocol, tmp_path / "out", cache=tmp_path / "cache", progress=False)
+
+
+def test_checkpoints_lie_along_the_training_steps_of_one_recording(done):
+    with open_recording(done.folder / "recordings" / "nets.0.nc") as recording:
+        steps = recording.training_step.values.tolist()
+        end = int(recording.training_steps.values[0, 0])
+        assert steps == [0, 40, end]
+        assert np.ptp(recording.activity.values, axis=0).max() > 0
+        assert recording.response_feature.values.tolist() == ["easy", "other"]
+    accuracy = done.outcomes["accuracy"].tables["table"]
+    own = accuracy[accuracy.subject == "nets-0"].pivot(
+        index="training_step", columns="feature", values="accuracy"
+    )
+    # In the first stage only the other feature was trained.
+    assert own.loc[40, "easy"] < 0.8
+    assert (own.loc[end] > 0.95).all()
+    assert "training_step" in done.outcomes["audit"].tables["table"]
+    networks = pd.read_csv(done.folder / "tables" / "networks.csv")
+    assert networks.counted.all()
+    cells = pd.read_csv(done.folder / "tables" / "cells.csv")
+    assert cells[["n_networks", "n_dropped"]].to_numpy().tolist() == [[2, 0]]
+
+
+def test_a_stage_that_misspells_a_key_is_refused(write):
+    wrong = ("check_every = 20", 'check_every = 20\nstages = [{ feature = ["easy"] }]')
+    with pytest.raises(ProtocolError, match="no key 'feature'.*'features'"):
+        read_protocol(write(wrong))
