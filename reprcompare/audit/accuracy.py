@@ -15,9 +15,9 @@ def accuracy(recording: xr.Dataset) -> pd.DataFrame:
     ----------
     recording
         With `output` ([training_step,] presentation, by_subject, response) as logits and `label`.
-        Which feature a response reports follows from `response_feature`, or else from the feature's output
-        `position`. One response is the logit of a feature of two levels; several are the logits of
-        its levels in their order.
+        Which feature a response reports follows from `response_feature`, or else from the feature's
+        output `position`. One response is the logit of a feature of two levels; several are the
+        logits of its levels in their order.
 
     Returns
     -------
