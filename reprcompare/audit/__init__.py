@@ -14,7 +14,9 @@ from reprcompare.audit.decodability import Decoding, decode
 from reprcompare.audit.design import Basis, basis_of
 from reprcompare.audit.gates import COVERED, covered_outputs, role_gates
 from reprcompare.audit.neuroids import components, density, explained_by_neuroid
+from reprcompare.audit.parts import Effects, divide, effects_of, shares_by_feature
 from reprcompare.audit.predictivity import Predictivity, balanced_predictivity
+from reprcompare.audit.regions import participation_ratio, reliable_fraction, selectivity
 from reprcompare.audit.share import Share, gram_of_rdm, share_of_activity, share_of_gram
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Contrasts",
     "Decoding",
     "Design",
+    "Effects",
     "Predictivity",
     "Share",
     "accuracy",
@@ -38,12 +41,18 @@ __all__ = [
     "decode",
     "density",
     "design_of",
+    "divide",
+    "effects_of",
     "explained_by_neuroid",
     "gram_of_rdm",
+    "participation_ratio",
     "pieces",
     "profile_agreement",
+    "reliable_fraction",
     "repeated_patterns",
     "role_gates",
+    "selectivity",
     "share_of_activity",
     "share_of_gram",
+    "shares_by_feature",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ import xarray as xr
 from rsatoolbox.rdm import RDMs
 
 from reprcompare.audit.decodability import Decoding, decode
-from reprcompare.audit.design import Basis, basis_of
 from reprcompare.audit.neuroids import components, density, explained_by_neuroid
-from reprcompare.audit.share import NOTHING, Share, gram_of_rdm, share_of_activity, share_of_gram
+from reprcompare.audit.parts import Effects, divide, effects_of, shares_by_feature
+from reprcompare.audit.regions import participation_ratio, reliable_fraction, selectivity
+from reprcompare.audit.share import gram_of_rdm, share_of_activity, share_of_gram
 from reprcompare.brains import why_not
 from reprcompare.errors import InvalidInputError, LabelMismatchError, listing
 from reprcompare.measurement import shown
@@ -34,13 +36,22 @@ class Audit:
     ----------
     table : pandas.DataFrame
         One row per subject, region, feature (and training_step, time_bin where there are any):
-        share, share_low, share_high (95 % over stimuli), share_unique (lost when the feature is
-        dropped from a regression on all), density, decodability, decodability_chance,
+        share, share_low, share_high (95 % over stimuli), share_unique, share_joint, share_total
+        (see `reprcompare.audit.parts`), density, decodability, decodability_chance,
         decodability_p, the feature's extraneous properties, role.
     density : pandas.DataFrame
         Density over a sweep of thresholds: the same keys, threshold, density.
     components : pandas.DataFrame
         Which principal component carries which feature: the same keys, component, variance, r2.
+    parts : pandas.DataFrame
+        How the variance of every region divides: subject, region, part (a feature, an interaction
+        as "a:b", "higher orders", "within combinations"), order, share, share_low, share_high.
+    regions : pandas.DataFrame
+        subject, region, n_neuroids, silent (fraction that never varies), participation_ratio,
+        reliability (fraction of variance that repeats), selectivity (mean over neuroids).
+    neuroids : pandas.DataFrame
+        Where it was asked for: subject, region, neuroid_id, feature, explained (fraction of the
+        neuroid's variance), selectivity.
     notes : list of str
         What the data could not support, and why; each such value is NaN.
     method : str
@@ -50,6 +61,9 @@ class Audit:
     table: pd.DataFrame
     density: pd.DataFrame
     components: pd.DataFrame
+    parts: pd.DataFrame
+    regions: pd.DataFrame
+    neuroids: pd.DataFrame
     notes: list[str]
     method: str
 
@@ -59,6 +73,9 @@ class _Findings:
     rows: list[dict[str, object]] = field(default_factory=list)
     density: list[dict[str, object]] = field(default_factory=list)
     components: list[dict[Hashable, object]] = field(default_factory=list)
+    parts: list[dict[str, object]] = field(default_factory=list)
+    regions: list[dict[str, object]] = field(default_factory=list)
+    neuroids: list[pd.DataFrame] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
 
     def note(self, sentence: str) -> None:
@@ -72,6 +89,7 @@ def audit(
     features: Sequence[str] | None = None,
     n_permutations: int = 200,
     seed: int = 0,
+    neuroids: bool = False,
 ) -> Audit:
     """Say how strongly, how densely and how decodably every region represents every feature.
 
@@ -88,6 +106,8 @@ def audit(
         Label permutations for the chance level of decodability; 0 skips them.
     seed
         Of folds and permutations.
+    neuroids
+        Whether the table of single neuroids is made, a row per neuroid and feature.
 
     Returns
     -------
@@ -119,18 +139,22 @@ def audit(
     else:
         given = label_table(recording) if labels is None else labels
         table = _choose(given, features, "give labels=")
-        data = _audit_activity(recording, table, found, n_permutations, seed)
+        data = _audit_activity(recording, table, found, n_permutations, seed, neuroids)
     method = (
         f"Share: variance explained by regression on the feature, one-hot for levels, pooled over "
         f"neuroids weighted by their variance, corrected for chance; computed from {data}. "
         "Intervals: jackknife over stimuli, 95 %. Density: fraction of neuroids in which the "
         f"feature explains more than {DENSITY_THRESHOLD:g}. Decodability: ridge decoder, 10 folds "
-        "over stimuli, balanced accuracy (signed r2 for continuous features)."
+        "over stimuli, balanced accuracy (signed r2 for continuous features). Dimensionality "
+        "(participation ratio), selectivity and components are those of mean activity."
     )
     return Audit(
         table=pd.DataFrame(found.rows),
         density=pd.DataFrame(found.density),
         components=pd.DataFrame(found.components),
+        parts=pd.DataFrame(found.parts),
+        regions=pd.DataFrame(found.regions),
+        neuroids=pd.concat(found.neuroids, ignore_index=True) if found.neuroids else pd.DataFrame(),
         notes=list(found.notes),
         method=method,
     )
@@ -180,30 +204,18 @@ def _join(table: pd.DataFrame, stimulus_ids: np.ndarray, found: _Findings) -> pd
     return table.loc[kept]
 
 
-def _bases(table: pd.DataFrame, found: _Findings) -> dict[str, tuple[Basis, Basis | None]]:
-    """Return for each feature its basis, and that of all the others where it adds to them."""
-    together = basis_of(table).rank
-    bases: dict[str, tuple[Basis, Basis | None]] = {}
-    for name in table.columns:
-        own = basis_of(table[[name]])
-        others = basis_of(table.drop(columns=name))
-        if own.rank == 0:
-            found.note(f"{name!r} has one value in all stimuli: nothing can be said about it.")
-        elif others.rank + own.rank > together:
-            found.note(
-                f"{name!r} is collinear with other labels: its unique share is not identifiable."
-            )
-            bases[name] = (own, None)
-        else:
-            bases[name] = (own, others)
-    return bases
+def _effects(table: pd.DataFrame, found: _Findings) -> Effects:
+    effects = effects_of(table)
+    for sentence in effects.notes:
+        found.note(sentence)
+    return effects
 
 
 def _audit_rdms(rdms: RDMs, table: pd.DataFrame, found: _Findings) -> None:
     ids = np.asarray(rdms.pattern_descriptors["stimulus_id"]).astype(str)
     labels = _join(table, ids, found)
     order = pd.Index(ids).get_indexer(labels.index)
-    bases = _bases(labels, found)
+    effects = _effects(labels, found)
     found.note("Density, decodability and role need activity; RDMs alone do not identify them.")
     measure = str(rdms.dissimilarity_measure or "").lower()
     for number, matrix in enumerate(rdms.get_matrices()):
@@ -217,11 +229,10 @@ def _audit_rdms(rdms: RDMs, table: pd.DataFrame, found: _Findings) -> None:
             found.note(f"{keys}: the RDM has missing pairs; its shares are not identifiable.")
             continue
         gram = gram_of_rdm(np.square(part) if measure in SQUARED else part)
-        every = share_of_gram(gram, basis_of(labels)).estimate
-        for name, (own, others) in bases.items():
-            rest = np.nan if others is None else share_of_gram(gram, others).estimate
-            row = _row(keys, name, share_of_gram(gram, own), every - rest)
-            found.rows.append(row)
+        of_gram = partial(share_of_gram, gram)
+        shares = shares_by_feature(of_gram, effects)
+        found.rows += [_row(keys, name, own) for name, own in shares.items()]
+        found.parts += [keys | line for line in divide(of_gram, effects, shares)]
 
 
 def _audit_activity(
@@ -230,37 +241,38 @@ def _audit_activity(
     found: _Findings,
     n_permutations: int,
     seed: int,
+    neuroids: bool,
 ) -> str:
     """Audit every piece of a recording; returns what shares were computed from, in words."""
     properties = _properties(recording)
     if "effect" not in recording:
         found.note("Role was not measured: the recording has no interventions.")
     labels = _join(table, pd.unique(recording["stimulus_id"].values.astype(str)), found)
-    bases = _bases(labels, found)
-    all_features = basis_of(labels)
+    effects = _effects(labels, found)
     repeated = True
     for keys, piece in pieces(recording):
         patterns = repeated_patterns(piece, labels.index)
+        ids = piece["neuroid_id"].values.astype(str)
         if np.isnan(patterns).any():
             kept = ~np.isnan(patterns).any(axis=(0, 1))
             found.note(f"{keys}: {int((~kept).sum())} neuroids with missing values were left out.")
-            patterns = patterns[..., kept]
+            patterns, ids = patterns[..., kept], ids[kept]
         averaged = patterns.mean(axis=0)
         if not np.ptp(averaged, axis=0).any():
             found.note(f"{keys}: no neuroid varies over stimuli; nothing can be said about it.")
             continue
         repeated = repeated and len(patterns) > 1
-        measured = patterns if len(patterns) > 1 else averaged
-        every = share_of_activity(measured, all_features).estimate
-        for name, (own, others) in bases.items():
-            rest = np.nan if others is None else share_of_activity(measured, others).estimate
-            explained = explained_by_neuroid(averaged, own)
-            swept = density(explained, np.array(THRESHOLDS))
+        measure = partial(share_of_activity, patterns if len(patterns) > 1 else averaged)
+        shares = shares_by_feature(measure, effects)
+        explained = pd.DataFrame(
+            {name: explained_by_neuroid(averaged, own) for name, own in effects.features.items()}
+        )
+        for name, own in shares.items():
+            swept = density(explained[name].to_numpy(), np.array(THRESHOLDS))
             row = _row(
                 keys,
                 name,
-                share_of_activity(measured, own),
-                every - rest,
+                own,
                 float(swept[THRESHOLDS.index(DENSITY_THRESHOLD)]),
                 decode(averaged, labels[name], n_permutations=n_permutations, seed=seed),
             )
@@ -269,8 +281,10 @@ def _audit_activity(
                 keys | {"feature": name, "threshold": threshold, "density": fraction}
                 for threshold, fraction in zip(THRESHOLDS, swept, strict=True)
             ]
-        carried = components(averaged, {name: own for name, (own, _) in bases.items()})
+        found.parts += [keys | line for line in divide(measure, effects, shares)]
+        carried = components(averaged, effects.features)
         found.components += [dict(line) | dict(keys) for line in carried.to_dict("records")]
+        _describe_region(patterns, explained, ids if neuroids else None, keys, found)
     return (
         "products between repetitions (share of reliable variance)"
         if repeated
@@ -278,27 +292,53 @@ def _audit_activity(
     )
 
 
+def _describe_region(
+    patterns: np.ndarray,
+    explained: pd.DataFrame,
+    neuroid_ids: np.ndarray | None,
+    keys: dict[str, object],
+    found: _Findings,
+) -> None:
+    """Say what the region is like as a whole, and its single neuroids if their ids are given."""
+    selective = selectivity(explained)
+    found.regions.append(
+        keys
+        | {
+            "n_neuroids": len(explained),
+            "silent": float(explained.isna().all(axis=1).mean()),
+            "participation_ratio": participation_ratio(patterns.mean(axis=0)),
+            "reliability": reliable_fraction(patterns),
+            "selectivity": float(selective.mean()),
+        }
+    )
+    if neuroid_ids is not None:
+        single = explained.assign(neuroid_id=neuroid_ids, selectivity=selective)
+        single = pd.concat([single, pd.DataFrame([keys] * len(single))], axis=1)
+        found.neuroids.append(
+            single.melt([*keys, "neuroid_id", "selectivity"], None, "feature", "explained")
+        )
+
+
 def _row(
     keys: dict[str, object],
     feature: str,
-    share: Share = NOTHING,
-    unique: float = np.nan,
+    shares: dict[str, float],
     dense: float = np.nan,
     decoding: Decoding | None = None,
 ) -> dict[str, object]:
     decoding = decoding or Decoding(np.nan, np.nan, np.nan)
-    return keys | {
-        "feature": feature,
-        "share": share.estimate,
-        "share_low": share.low,
-        "share_high": share.high,
-        "share_unique": float(unique),
-        "density": dense,
-        "decodability": decoding.score,
-        "decodability_chance": decoding.chance,
-        "decodability_p": decoding.p,
-        "role": np.nan,
-    }
+    return (
+        keys
+        | {"feature": feature}
+        | shares
+        | {
+            "density": dense,
+            "decodability": decoding.score,
+            "decodability_chance": decoding.chance,
+            "decodability_p": decoding.p,
+            "role": np.nan,
+        }
+    )
 
 
 def _properties(recording: xr.Dataset) -> dict[tuple[str, str], dict[str, object]]:

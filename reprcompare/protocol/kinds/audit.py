@@ -19,7 +19,11 @@ from reprcompare.recording import label_table, open_recording
 CODE = ("recording", "audit", "measurement")
 """Rooms whose code decides what an audit finds."""
 
-KEYS = ("subject", "region", "feature", "recording", "training_step", "time_bin_start")
+TABLES = ("table", "density", "components", "parts", "regions")
+"""Tables of an audit that are stored."""
+
+OF_REGIONS = ("subject", "region", "recording", "training_step", "time_bin_start")
+KEYS = (*OF_REGIONS, "feature")
 
 
 class AuditTable(Analysis):
@@ -61,12 +65,14 @@ def run(table: AuditTable, bench: Bench) -> Outcome:
                 [getattr(item, label).assign(recording=name) for name, item in found],
                 ignore_index=True,
             )
-            for label in ("table", "density", "components")
+            for label in TABLES
         }
 
     outcome = bench.collect(table.name, make)
     # One figure for the whole sweep, with a panel for every cell.
-    whole = Audit(**outcome.tables, notes=list(notes), method=" ".join(methods))
+    whole = Audit(
+        **outcome.tables, neuroids=pd.DataFrame(), notes=list(notes), method=" ".join(methods)
+    )
     outcome.results = [({}, whole)]
     outcome.shown = {"panels": list(bench.cells[0].settings)}
     return outcome
@@ -90,11 +96,12 @@ def _of_file(table: AuditTable, path: Path, bench: Bench) -> Audit:
         with open_recording(path) as recording:
             made = audit(recording, features=table.features, n_permutations=table.n_permutations)
         words = pd.DataFrame({"words": [made.method, *made.notes]})
-        return [made.table, made.density, made.components, words]
+        return [*(getattr(made, label) for label in TABLES), words]
 
-    found, density, components, words = bench.workshop.cache.tables(key, compute)
+    *tables, words = bench.workshop.cache.tables(key, compute)
     method, *notes = words["words"]
-    return Audit(found, density, components, notes, method)
+    named = dict(zip(TABLES, tables, strict=True))
+    return Audit(**named, neuroids=pd.DataFrame(), notes=notes, method=method)
 
 
 KIND = Kind(
@@ -104,12 +111,20 @@ KIND = Kind(
         "table": Columns(
             (
                 *KEYS,
-                *("share", "share_low", "share_high", "share_unique", "density"),
-                *("decodability", "decodability_chance", "decodability_p", "role"),
+                *("share", "share_low", "share_high", "share_unique", "share_joint"),
+                *("share_total", "density", "decodability", "decodability_chance"),
+                *("decodability_p", "role"),
             ),
             of_features=True,
         ),
         "density": Columns((*KEYS, "threshold", "density")),
         "components": Columns((*KEYS, "component", "variance", "r2")),
+        "parts": Columns((*OF_REGIONS, "part", "order", "share", "share_low", "share_high")),
+        "regions": Columns(
+            (
+                *(*OF_REGIONS, "n_neuroids", "silent", "participation_ratio", "reliability"),
+                "selectivity",
+            )
+        ),
     },
 )
