@@ -17,10 +17,14 @@ from reprcompare.audit.neuroids import components, density, explained_by_neuroid
 from reprcompare.audit.parts import Effects, divide, effects_of, shares_by_feature
 from reprcompare.audit.predictivity import Predictivity, balanced_predictivity
 from reprcompare.audit.regions import participation_ratio, reliable_fraction, selectivity
+from reprcompare.audit.relevance import Relevance, relevance
+from reprcompare.audit.role import RELEVANCES, ROLES, effect_table, roles
 from reprcompare.audit.share import Share, gram_of_rdm, share_of_activity, share_of_gram
 
 __all__ = [
     "COVERED",
+    "RELEVANCES",
+    "ROLES",
     "SQUARED",
     "Audit",
     "Basis",
@@ -29,6 +33,7 @@ __all__ = [
     "Design",
     "Effects",
     "Predictivity",
+    "Relevance",
     "Share",
     "accuracy",
     "agreement",
@@ -42,15 +47,18 @@ __all__ = [
     "density",
     "design_of",
     "divide",
+    "effect_table",
     "effects_of",
     "explained_by_neuroid",
     "gram_of_rdm",
     "participation_ratio",
     "pieces",
     "profile_agreement",
+    "relevance",
     "reliable_fraction",
     "repeated_patterns",
     "role_gates",
+    "roles",
     "selectivity",
     "share_of_activity",
     "share_of_gram",

@@ -13,6 +13,7 @@ from reprcompare.audit.decodability import Decoding, decode
 from reprcompare.audit.neuroids import components, density, explained_by_neuroid
 from reprcompare.audit.parts import Effects, divide, effects_of, shares_by_feature
 from reprcompare.audit.regions import participation_ratio, reliable_fraction, selectivity
+from reprcompare.audit.role import with_nothing, with_relevance, with_role
 from reprcompare.audit.share import gram_of_rdm, share_of_activity, share_of_gram
 from reprcompare.brains import why_not
 from reprcompare.errors import InvalidInputError, LabelMismatchError, listing
@@ -38,7 +39,9 @@ class Audit:
         One row per subject, region, feature (and training_step, time_bin where there are any):
         share, share_low, share_high (95 % over stimuli), share_unique, share_joint, share_total
         (see `reprcompare.audit.parts`), density, decodability, decodability_chance,
-        decodability_p, the feature's extraneous properties, role.
+        decodability_p, the feature's extraneous properties, role, role_low, role_high, role_null
+        (see `reprcompare.audit.roles`), behavioural_relevance with its interval (see
+        `reprcompare.audit.relevance`).
     density : pandas.DataFrame
         Density over a sweep of thresholds: the same keys, threshold, density.
     components : pandas.DataFrame
@@ -148,8 +151,16 @@ def audit(
         "over stimuli, balanced accuracy (signed r2 for continuous features). Dimensionality "
         "(participation ratio), selectivity and components are those of mean activity."
     )
+    rows = pd.DataFrame(found.rows)
+    if isinstance(recording, RDMs):
+        rows = with_nothing(rows)
+    else:
+        rows, notes = with_role(rows, recording)
+        rows, more = with_relevance(rows, recording, table, pieces(recording), seed)
+        for sentence in (*notes, *more):
+            found.note(sentence)
     return Audit(
-        table=pd.DataFrame(found.rows),
+        table=rows,
         density=pd.DataFrame(found.density),
         components=pd.DataFrame(found.components),
         parts=pd.DataFrame(found.parts),
@@ -245,8 +256,6 @@ def _audit_activity(
 ) -> str:
     """Audit every piece of a recording; returns what shares were computed from, in words."""
     properties = _properties(recording)
-    if "effect" not in recording:
-        found.note("Role was not measured: the recording has no interventions.")
     labels = _join(table, pd.unique(recording["stimulus_id"].values.astype(str)), found)
     effects = _effects(labels, found)
     repeated = True
@@ -336,7 +345,6 @@ def _row(
             "decodability": decoding.score,
             "decodability_chance": decoding.chance,
             "decodability_p": decoding.p,
-            "role": np.nan,
         }
     )
 

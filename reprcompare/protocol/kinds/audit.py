@@ -8,7 +8,7 @@ import xarray as xr
 from pydantic import Field, model_validator
 from rsatoolbox.rdm import RDMs
 
-from reprcompare.audit import Audit, audit
+from reprcompare.audit import RELEVANCES, ROLES, Audit, audit
 from reprcompare.brains import load_stimuli
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
 from reprcompare.protocol.cache import fingerprint, key_of
@@ -113,7 +113,9 @@ KIND = Kind(
                 *KEYS,
                 *("share", "share_low", "share_high", "share_unique", "share_joint"),
                 *("share_total", "density", "decodability", "decodability_chance"),
-                *("decodability_p", "role"),
+                "decodability_p",
+                *ROLES,
+                *RELEVANCES,
             ),
             of_features=True,
         ),
