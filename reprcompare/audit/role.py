@@ -15,7 +15,7 @@ from reprcompare.recording import reported_features
 
 EFFECTS = (
     *("effect", "effect_low", "effect_high", "effect_null"),
-    *("effect_whole", "effect_flip", "effect_erasure"),
+    *("effect_random", "effect_whole", "effect_flip", "effect_erasure"),
 )
 BY_FEATURE = ("effect_dimensions", "effect_off_manifold")
 
@@ -81,7 +81,7 @@ def roles(recording: xr.Dataset) -> pd.DataFrame:
     -------
     pandas.DataFrame
         subject, region, feature, role, role_low, role_high (95 % over stimuli), role_null (what
-        random subspaces matched in variance and displacement reach, 95th percentile).
+        the same displacements reach when they are those of other stimuli, 95th percentile).
 
     Raises
     ------

@@ -13,7 +13,7 @@ from reprcompare.recording import reported_features
 from reprcompare.sessions.effects import Effect, flips, normalised
 from reprcompare.sessions.erasure import erase
 from reprcompare.sessions.interventions import Bench, Displacement, Exchange
-from reprcompare.sessions.nulls import matched_directions, off_manifold
+from reprcompare.sessions.nulls import matched_directions, off_manifold, shuffled_steps
 from reprcompare.sessions.pairs import Pairs, Shown
 from reprcompare.sessions.subspaces import Search, find_subspace
 
@@ -174,7 +174,8 @@ def measure(
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     folds = rng.permutation(np.arange(len(usable)) % settings.n_folds)
     learned = others.clone()
-    moved = torch.zeros(settings.n_null, *states.shape, dtype=states.dtype, device=states.device)
+    still = torch.zeros(settings.n_null, *states.shape, dtype=states.dtype, device=states.device)
+    shuffled, random = still, still.clone()
     erased = torch.full_like(answers.base, torch.nan)
     dimensions, distances = [], []
 
@@ -198,7 +199,8 @@ def measure(
         basis = subspace.basis
         step = ((others[test] - states[test]) @ basis) @ basis.T
         learned[test] = states[test] + step
-        moved[:, test] = matched_directions(
+        shuffled[:, test] = shuffled_steps(step, settings.n_null, generator)
+        random[:, test] = matched_directions(
             states[train], others[test] - states[test], step, basis.shape[1], settings.n_null,
             generator,
         )  # fmt: skip
@@ -224,12 +226,13 @@ def measure(
         "effect_dimensions": np.array(max(dimensions)),
         "effect_off_manifold": np.array(np.mean(distances)),
     }
-    if settings.n_null:
-        null = [
-            effect(on.run(shown.inputs, region, Displacement(vectors))[0]).estimate
-            for vectors in moved
-        ]
-        measured["effect_null"] = np.quantile(null, 0.95, axis=0)
+    for variable, steps in (("effect_null", shuffled), ("effect_random", random)):
+        if settings.n_null:
+            null = [
+                effect(on.run(shown.inputs, region, Displacement(vectors))[0]).estimate
+                for vectors in steps
+            ]
+            measured[variable] = np.quantile(null, 0.95, axis=0)
     return measured
 
 

@@ -48,6 +48,30 @@ def matched_directions(
     return moved
 
 
+def shuffled_steps(step: Tensor, n_draws: int, generator: torch.Generator) -> Tensor:
+    """Give every state the step of another one.
+
+    The steps are the same, and so are their lengths and the variance in their directions; only that
+    they lead to the counterfactual is lost. Of a feature with two levels half of them are right by
+    chance, so that where the response saturates up to half of an effect remains.
+
+    Parameters
+    ----------
+    step : tensor, shape (n_stimuli, n_units)
+    n_draws
+        Number of shuffles.
+    generator
+        Of the shuffles.
+
+    Returns
+    -------
+    torch.Tensor, shape (n_draws, n_stimuli, n_units)
+    """
+    orders = [torch.randperm(len(step), generator=generator) for _ in range(n_draws)]
+    empty = step.new_zeros(0, *step.shape)
+    return torch.stack([step[order.to(step.device)] for order in orders]) if orders else empty
+
+
 def off_manifold(states: Tensor, natural: Tensor, known: Tensor) -> float:
     """Say how far states lie from natural ones, in units of how far natural ones do.
 

@@ -28,7 +28,7 @@ from reprcompare.sessions.subspaces import Search
 
 BY_RESPONSE = (
     *("effect", "effect_low", "effect_high", "effect_null"),
-    *("effect_whole", "effect_flip", "effect_erasure"),
+    *("effect_random", "effect_whole", "effect_flip", "effect_erasure"),
 )
 BY_FEATURE = ("effect_dimensions", "effect_off_manifold")
 
@@ -82,7 +82,7 @@ def role(
     n_folds
         Parts into which stimuli are divided: each is measured with subspaces learned on the others.
     n_null
-        Random subspaces with which each effect is compared; 0 leaves `effect_null` out.
+        Draws of each kind with which effects are compared; with 0 there is no such comparison.
     seed
         Of folds, orders and random subspaces.
     batch_size
@@ -100,8 +100,11 @@ def role(
         - `effect`, `effect_low`, `effect_high`: mean change of the response towards the
           counterfactual, 1 being the change that the counterfactual stimulus itself makes in the
           response that reports its feature; 95 % over stimuli;
-        - `effect_null`: 95th percentile of the effects of random subspaces of the same number of
-          dimensions, drawn by the variance of the activity, that move it equally far;
+        - `effect_null`: 95th percentile of the effects when every state is moved by the step of
+          another one, which has the same direction, variance and length but leads nowhere;
+        - `effect_random`: 95th percentile of the effects of random subspaces of the same number of
+          dimensions, drawn by the variance of the activity, that move it equally far; where it is
+          as large as `effect`, most of the region carries the feature, not this subspace alone;
         - `effect_whole`: the same effect when the whole state of the region is exchanged;
         - `effect_flip`: how often the decision (the sign of the response) becomes that of the
           counterfactual, where the two differ;

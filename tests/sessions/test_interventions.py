@@ -9,7 +9,7 @@ from reprcompare.errors import InvalidInputError, UnknownLayerError
 from reprcompare.sessions import Displacement, Exchange, Search, bench, erase
 from reprcompare.sessions.effects import flips, normalised
 from reprcompare.sessions.interchange import interchange_accuracy
-from reprcompare.sessions.nulls import matched_directions, off_manifold
+from reprcompare.sessions.nulls import matched_directions, off_manifold, shuffled_steps
 
 N = 6
 
@@ -193,6 +193,15 @@ def test_random_directions_move_states_equally_far_and_where_they_vary():
     share = moved[..., 0].square().mean() / moved.square().sum(dim=2).mean()
     # Drawn by the covariance 25, 1, 1, 1, 0, against a fifth for directions of any kind.
     assert share > 0.6
+
+
+def test_shuffled_steps_are_the_same_steps():
+    step = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+    shuffled = shuffled_steps(step, 4, torch.Generator().manual_seed(1))
+    assert shuffled.shape == (4, 9, 3)
+    for draw in shuffled:
+        assert not torch.equal(draw, step)
+        torch.testing.assert_close(draw.sort(dim=0).values, step.sort(dim=0).values)
 
 
 def test_states_off_the_manifold_are_far_from_natural_ones():

@@ -120,6 +120,16 @@ def test_exchanging_whole_states_gives_the_whole_effect(measured):
         assert whole == pytest.approx(1, abs=1e-5)
 
 
+def test_steps_of_other_stimuli_lead_nowhere(measured):
+    for region in ("copy", "passed"):
+        for response, feature in enumerate(["a", "b", "xor"]):
+            null = effect(measured, region, feature, response, "effect_null")
+            # Of two directions half of the steps are right by chance, and the others do not undo
+            # this where a response saturates: half the effect, and its scatter over 64 stimuli.
+            assert -0.1 < null < 0.75
+            assert effect(measured, region, feature, response) > null + 0.2
+
+
 def test_one_dimension_suffices_for_a_linear_feature(measured):
     dimensions = measured["effect_dimensions"].sel(by_region="passed", feature="a")
     assert float(dimensions) == 1
