@@ -10,7 +10,9 @@ from reprcompare.theory.dynamics import (
     rich_limit,
     solve,
 )
+from reprcompare.theory.features import compare_features, feature_pairs
 from reprcompare.theory.fitting import PairFits, fit_pairs
+from reprcompare.theory.structure import ends_of, predict_ends, ratio_of, structure
 from reprcompare.theory.tracking import pairs_of, track
 
 __all__ = [
@@ -18,12 +20,18 @@ __all__ = [
     "Dynamics",
     "PairFits",
     "Start",
+    "compare_features",
     "conserved",
     "end_state",
+    "ends_of",
+    "feature_pairs",
     "fit_pairs",
     "loss",
     "pairs_of",
+    "predict_ends",
+    "ratio_of",
     "rich_limit",
     "solve",
+    "structure",
     "track",
 ]

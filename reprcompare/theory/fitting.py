@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -37,14 +37,16 @@ class PairFits:
     Attributes
     ----------
     table : pandas.DataFrame
-        One row a subject and region: rate_h, rate_y and rate_mean with their intervals (`_low`,
+        One row a subject and region: place (0 for the first region, 1 for the last), middle
+        (whether it is the middle one), rate_h, rate_y and rate_mean with their intervals (`_low`,
         `_high`; per training step), error (root mean square over pairs, checkpoints and the three
         variables, in units of each variable's largest value), error_h, error_y, error_w,
         sum_of_squares (in the units of the variables, as the authors give it), cv_error,
         loss_error (of the loss curve, in units of the first loss).
     pairs : pandas.DataFrame
-        One row a subject, region and pair: dx2, dy2, h_start, h_end (recorded), h_end_fitted (by
-        `end_state`), h_rich (by `rich_limit`), a_high (the conserved quantity).
+        One row a subject, region and pair: dx2, dy2, h_start, y_start, h_end, y_end (recorded),
+        h_end_fitted (by `end_state`), h_rich (by `rich_limit`), and the logarithms of h_end over
+        h_end_fitted, h_rich and h_start: log_to_fitted, log_to_rich, log_to_start.
     dynamics : pandas.DataFrame
         One row a subject, region and dynamics, the theory first: rate_h, rate_y, error, cv_error,
         and log_ratio, the logarithm of its cv_error over the theory's.
@@ -88,6 +90,7 @@ def fit_pairs(
     dynamics: Sequence[Dynamics] = get_args(Dynamics),
     n_folds: int = 5,
     regions: Sequence[str] | None = None,
+    controls: Literal["all", "middle"] = "all",
 ) -> PairFits:
     """Fit the theory to stimulus pairs that were recorded over training.
 
@@ -111,6 +114,9 @@ def fit_pairs(
         the jackknife of the rates; 0 leaves both out.
     regions
         Those to fit, all by default.
+    controls
+        Whether the ablated dynamics are fitted in all regions, or in the middle one of the
+        recording only, of which the theory speaks.
 
     Returns
     -------
@@ -131,6 +137,7 @@ def fit_pairs(
         if name not in get_args(Dynamics):
             raise UnknownNameError(unknown_name("dynamics", name, get_args(Dynamics)))
     tracked = track(recording, pairs, targets)
+    places = _places(tracked)
     if regions is not None:
         for region in regions:
             if region not in set(tracked["region"]):
@@ -146,7 +153,13 @@ def fit_pairs(
     names: list[Dynamics] = ["two_points", *(name for name in dynamics if name != "two_points")]
     rows, of_pairs, of_dynamics, fitted, notes = [], [], [], [], []
     for (subject, region), part in _parts(tracked):
-        keys: dict[str, object] = {"subject": subject, "region": region}
+        place, middle = places[subject, region]
+        keys: dict[str, object] = {
+            "subject": subject,
+            "region": region,
+            "place": place,
+            "middle": middle,
+        }
         times, found, why = _pairs(part)
         if why:
             notes.append(f"{subject}, {region}: {why}.")
@@ -164,7 +177,7 @@ def fit_pairs(
         )
         of_pairs += _ends(keys, part, found, theory)
         fitted.append(part.assign(**curves))
-        for name in names:
+        for name in names if middle or controls == "all" else names[:1]:
             own = theory if name == "two_points" else _fit(found, times, name, theory)
             error = (
                 held_out
@@ -197,6 +210,17 @@ def fit_pairs(
 def _parts(tracked: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
     grouped = tracked.groupby(["subject", "region"], sort=False)
     return [((str(subject), str(region)), part) for (subject, region), part in grouped]
+
+
+def _places(tracked: pd.DataFrame) -> dict[tuple[str, str], tuple[float, bool]]:
+    """Return where every region lies in its subject, and whether it is the middle one."""
+    found = {}
+    for subject, part in tracked.groupby("subject", sort=False):
+        names = list(dict.fromkeys(part["region"]))
+        for number, name in enumerate(names):
+            place = number / max(len(names) - 1, 1)
+            found[str(subject), str(name)] = (place, number == len(names) // 2)
+    return found
 
 
 def _pairs(part: pd.DataFrame) -> tuple[Floats, list[_Pair], str]:
@@ -410,7 +434,13 @@ def _ends(
     rows = []
     for (first, second), pair in zip(names.itertuples(index=False), pairs, strict=True):
         h, y, _ = pair.states[0]
-        scale = {"ratio": ratio, "dx2": pair.dx2}
+        scale = {"ratio": ratio, "dx2": pair.dx2, "dy2": pair.dy2}
+        h_end = float(pair.states[-1, 0])
+        compared = {
+            "fitted": float(end_state(h, y, **scale)),
+            "rich": float(rich_limit(**scale)),
+            "start": h,
+        }
         rows.append(
             keys
             | {
@@ -420,13 +450,18 @@ def _ends(
                 "dy2": pair.dy2,
                 "h_start": h,
                 "y_start": y,
-                "h_end": pair.states[-1, 0],
+                "h_end": h_end,
                 "y_end": pair.states[-1, 1],
-                "h_end_fitted": float(end_state(h, y, dy2=pair.dy2, **scale)),
-                "h_rich": float(rich_limit(dy2=pair.dy2, **scale)),
+                "h_end_fitted": compared["fitted"],
+                "h_rich": compared["rich"],
             }
+            | {f"log_to_{name}": _log_ratio(h_end, value) for name, value in compared.items()}
         )
     return rows
+
+
+def _log_ratio(value: float, reference: float) -> float:
+    return float(np.log(value / reference)) if value > 0 and reference > 0 else np.nan
 
 
 def _method(n_pairs: int, n_steps: int, n_folds: int) -> str:
