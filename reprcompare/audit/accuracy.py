@@ -7,6 +7,8 @@ import xarray as xr
 from reprcompare.errors import NotIdentifiableError
 from reprcompare.recording import reported_features
 
+NOTHING = (np.nan, np.nan)
+
 
 def accuracy(recording: xr.Dataset) -> pd.DataFrame:
     """Score the stored answers against the labels.
@@ -23,9 +25,10 @@ def accuracy(recording: xr.Dataset) -> pd.DataFrame:
     -------
     pandas.DataFrame
         subject, feature (and training_step where there are any), accuracy (fraction of
-        presentations with an answer and a label), margin (mean logit in the direction of the truth;
-        for several levels, of the true one minus the largest other one), n_presentations. Features
-        that no response reports are left out.
+        presentations with an answer and a label; for a continuous feature the variance of its
+        values that the answers explain), margin (mean logit in the direction of the truth;
+        for several levels, of the true one minus the largest other one; NaN for a continuous
+        feature), n_presentations. Features that no response reports are left out.
 
     Raises
     ------
@@ -43,6 +46,7 @@ def accuracy(recording: xr.Dataset) -> pd.DataFrame:
             "accuracy is not identifiable: neither 'response_feature' nor the features' output "
             "'position' says which response reports which feature."
         )
+    continuous = _continuous(recording)
     rows = []
     for step in range(recording.sizes.get("training_step", 1)):
         piece, keys = recording, {}
@@ -57,18 +61,44 @@ def accuracy(recording: xr.Dataset) -> pd.DataFrame:
                 logits = outputs[:, s, places[str(feature)]]
                 truth = recording["label"].values[:, f]
                 known = ~np.isnan(logits).any(axis=1) & ~np.isnan(truth)
-                margins = _margins(logits[known], truth[known])
+                scored = _explained if str(feature) in continuous else _correct
+                right, margin = scored(logits[known], truth[known]) if known.any() else NOTHING
                 rows.append(
                     {
                         "subject": str(subject),
                         "feature": str(feature),
                         **keys,
-                        "accuracy": float((margins > 0).mean()) if known.any() else np.nan,
-                        "margin": float(margins.mean()) if known.any() else np.nan,
+                        "accuracy": right,
+                        "margin": margin,
                         "n_presentations": int(known.sum()),
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def _continuous(recording: xr.Dataset) -> set[str]:
+    if "scale" not in recording.coords:
+        return set()
+    chosen = recording["scale"].values == "continuous"
+    return {str(name) for name in recording["feature"].values[chosen]}
+
+
+def _correct(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Return the fraction of right answers and their mean margin."""
+    margins = _margins(logits, truth)
+    return float((margins > 0).mean()), float(margins.mean())
+
+
+def _explained(answers: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Return the variance of a continuous feature that the answers explain, which have no margin.
+
+    Values that are all the same have no variance: there it is whether the answers are right, to a
+    hundredth.
+    """
+    error = np.square(answers[:, 0] - truth).mean()
+    if not np.ptp(truth):
+        return float(error < 1e-4), np.nan
+    return float(1 - error / truth.var()), np.nan
 
 
 def _margins(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -33,6 +33,7 @@ from reprcompare.protocol.sweep import Cell
 from reprcompare.recording import open_recording, select
 from reprcompare.sessions import record
 from reprcompare.sessions.states import Checkpoints
+from reprcompare.tasks import with_counterfactuals
 
 STACK = 20
 """Networks that are trained together: more gain nothing on a few cores, and cost memory."""
@@ -108,6 +109,25 @@ class Workshop:
                 "[budget] and run again to go on."
             )
 
+    def stimuli(self, cell: Cell, name: str) -> xr.Dataset:
+        """Make or load the stimuli that the networks of a table are recorded with.
+
+        Parameters
+        ----------
+        cell
+            A cell of the sweep.
+        name
+            Of a table ``[recording.NAME]``.
+        """
+        table: schema.RecordingTable = cell.tables["recording"][name]
+        if table.task is None:
+            return load_stimuli(str(table.stimuli))
+        task = cell.tables["task"][table.task]
+        stimuli = task.evaluation_set(table.n_per_cell, seed=table.evaluation_seed)
+        if table.counterfactuals:
+            stimuli = with_counterfactuals(task, stimuli, table.evaluation_seed)
+        return stimuli.assign_coords(response_feature=("response", task.response_features))
+
     def brain(self, cell: Cell, name: str) -> xr.Dataset | RDMs:
         """Load or simulate a brain.
 
@@ -166,15 +186,14 @@ class Workshop:
     ) -> None:
         """Make, train and record the networks of some seeds."""
         if table.task is None:
-            stimuli = load_stimuli(str(table.stimuli))
+            stimuli = self.stimuli(cell, name)
             for seed, path in paths.items():
                 network, architecture = self._network(cell, table, seed)
                 self._session(name, table, network, stimuli, seed, path, architecture)
                 bar.update()
             return
         task = cell.tables["task"][table.task]
-        stimuli = task.evaluation_set(table.n_per_cell, seed=table.evaluation_seed)
-        stimuli = stimuli.assign_coords(response_feature=("response", task.response_features))
+        stimuli = self.stimuli(cell, name)
         made = [self._network(cell, table, seed) for seed in paths]
         networks = [network for network, _ in made]
         properties = [task.properties[["position"]].assign(trained=0)] * len(networks)

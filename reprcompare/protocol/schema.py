@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from reprcompare.networks import NETWORKS, Training
-from reprcompare.tasks import TrifeatureTask, VectorTask
+from reprcompare.tasks import PointTask, TrifeatureTask, VectorTask, two_points
 
 
 class Table(BaseModel):
@@ -123,6 +123,7 @@ class RecordingTable(Table):
     n_validation: Annotated[int, Field(ge=1)] = 4096
     n_per_cell: Annotated[int, Field(ge=1)] = 128
     evaluation_seed: int = 0
+    counterfactuals: bool = False
     layers: list[str] | None = None
     reduce: str | dict[str, str] | None = None
     batch_size: Annotated[int, Field(ge=1)] = 128
@@ -134,6 +135,8 @@ class RecordingTable(Table):
             raise ValueError("give either 'task' or 'stimuli', and not both")
         if self.training is not None and self.task is None:
             raise ValueError("'training' needs a 'task' to train on")
+        if self.counterfactuals and self.task is None:
+            raise ValueError("'counterfactuals' needs a 'task' that can make them")
         return self
 
 
@@ -197,7 +200,12 @@ def parameters_of(make: Callable[..., Any], given: tuple[str, ...] = ()) -> type
     return create_model(make.__name__, __base__=Table, kind=(str, ""), **fields)
 
 
-TASKS: dict[str, Callable[..., Any]] = {"vectors": VectorTask, "trifeature": TrifeatureTask}
+TASKS: dict[str, Callable[..., Any]] = {
+    "points": PointTask,
+    "trifeature": TrifeatureTask,
+    "two_points": two_points,
+    "vectors": VectorTask,
+}
 """What `[task.NAME]` can be."""
 
 

@@ -5,6 +5,7 @@ from reprcompare.report.folder import report_of_folder
 from reprcompare.report.page import Page, Section
 from reprcompare.report.plots import Picture, Plot
 from reprcompare.report.sections import report, section_of
+from reprcompare.report.theory_figures import plot_features, plot_structure
 
 __all__ = [
     "Page",
@@ -13,6 +14,8 @@ __all__ = [
     "Section",
     "plot_by_region",
     "plot_components",
+    "plot_features",
+    "plot_structure",
     "report",
     "report_of_folder",
     "section_of",

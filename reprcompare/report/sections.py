@@ -12,7 +12,13 @@ from reprcompare.errors import InvalidInputError, listing
 from reprcompare.report.figures import plot_by_region, plot_components
 from reprcompare.report.page import Page, Section
 from reprcompare.report.plots import Plot
+from reprcompare.report.theory_figures import (
+    plot_controls,
+    plot_error_by_layer,
+    plot_trajectories,
+)
 from reprcompare.statistics import MixedModel, NetworkContrast
+from reprcompare.theory import PairFits
 
 
 def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str] = ()) -> Section:
@@ -147,6 +153,57 @@ def contrast_section(result: NetworkContrast, title: str = "Contrast per network
     )
 
 
+def fits_section(
+    result: PairFits, title: str = "Two-point theory", panels: Sequence[str] = ()
+) -> Section:
+    """Show fits of the two-point theory: trajectories, error by layer, and the controls.
+
+    Parameters
+    ----------
+    result
+        Its tables may carry further columns, named by `panels`.
+    title
+        Heading.
+    panels
+        Columns whose combinations get a panel each.
+    """
+    name = _anchor(title)
+    plots = [
+        Plot(
+            f"{name}-trajectories",
+            plot_trajectories(result.trajectories, panels),
+            "One network: squared distances of representations (h) and outputs (y) and their "
+            "alignment with the target (w), each in units of its largest value. Points were "
+            "recorded; lines are the theory with its two rates fitted.",
+            result.trajectories,
+        ),
+        Plot(
+            f"{name}-layers",
+            plot_error_by_layer(result.table, panels),
+            "Root mean square error of the theory over layers, thin lines single networks, thick "
+            "their mean; the dotted line marks the middle layer.",
+            result.table,
+        ),
+    ]
+    if result.dynamics["dynamics"].nunique() > 1:
+        plots.append(
+            Plot(
+                f"{name}-controls",
+                plot_controls(result.dynamics, panels),
+                "Cross-validated error of each ablated dynamics in the middle layer over that of "
+                "the theory: small points are networks, large ones geometric means with 95 % "
+                "intervals (t). Right of the dashed line the theory predicts better.",
+                result.dynamics,
+            )
+        )
+    tables = {
+        f"{title}, rates and errors": result.table,
+        f"{title}, against its controls": result.dynamics,
+        f"{title}, ends": result.pairs,
+    }
+    return Section(title, [result.method], tables, plots, result.notes)
+
+
 def table_section(result: pd.DataFrame, title: str = "Table") -> Section:
     """Show a table as it is."""
     return Section(title, tables={title: result})
@@ -162,6 +219,7 @@ SHOWN: dict[type, Callable[..., Section]] = {
     Comparison: comparison_section,
     MixedModel: model_section,
     NetworkContrast: contrast_section,
+    PairFits: fits_section,
     pd.DataFrame: table_section,
     Figure: figure_section,
 }

@@ -44,9 +44,7 @@ def plot_trajectories(table: pd.DataFrame, panels: Sequence[str] = ()) -> Figure
         first = rows.iloc[0]
         keys = ["subject", "region", "first", "second"]
         own = rows[(rows[keys] == first[keys]).all(axis=1)].sort_values("training_step")
-        for (name, label), colour, marker in zip(
-            VARIABLES.items(), PALETTE, MARKERS, strict=False
-        ):
+        for (name, label), colour, marker in zip(VARIABLES.items(), PALETTE, MARKERS, strict=False):
             size = max(own[name].abs().max(), np.finfo(float).tiny)
             steps = own["training_step"]
             axis.plot(steps, own[f"{name}_fitted"] / size, color=colour, lw=1.4, zorder=2)

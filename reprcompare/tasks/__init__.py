@@ -3,7 +3,7 @@
 from reprcompare.tasks.features import Feature
 from reprcompare.tasks.points import PointTask, two_points
 from reprcompare.tasks.rules import RULES, Complexity, Rule
-from reprcompare.tasks.task import Task
+from reprcompare.tasks.task import Task, with_counterfactuals
 from reprcompare.tasks.trifeature import TrifeatureTask
 from reprcompare.tasks.vectors import CODINGS, VectorTask
 
@@ -18,4 +18,5 @@ __all__ = [
     "TrifeatureTask",
     "VectorTask",
     "two_points",
+    "with_counterfactuals",
 ]

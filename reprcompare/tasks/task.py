@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from reprcompare.errors import UnknownNameError, unknown_name
+from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
 
 PARTITIONS = ("train", "validation", "test")
 
@@ -146,3 +146,48 @@ def with_properties(stimuli: xr.Dataset, properties: pd.DataFrame) -> xr.Dataset
     return stimuli.assign_coords(
         {str(name): ("feature", column.to_numpy()) for name, column in known.astype(text).items()}
     )
+
+
+def with_counterfactuals(task: Task, stimuli: xr.Dataset, seed: int = 0) -> xr.Dataset:
+    """Put behind stimuli, for every feature, those that differ from them in this feature alone.
+
+    Parameters
+    ----------
+    task
+        One that can make counterfactuals, such as `reprcompare.tasks.VectorTask`.
+    stimuli
+        A stimulus set of this task.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    xarray.Dataset
+        A stimulus set with (1 + n_features) times as many stimuli; the coordinate
+        `counterfactual_of` on `presentation` is empty for the first of them.
+
+    Raises
+    ------
+    InvalidInputError
+        If the task cannot make counterfactuals.
+    """
+    make = getattr(task, "counterfactuals", None)
+    if make is None:
+        raise InvalidInputError(
+            f"a {type(task).__name__} cannot make counterfactuals; use a task of vectors, or leave "
+            "them out."
+        )
+    first = stimuli.assign_coords(
+        counterfactual_of=("presentation", np.full(stimuli.sizes["presentation"], ""))
+    )
+    parts = [first, *(make(stimuli, name, seed) for name in task.feature_names)]
+    joined = xr.concat(
+        [part[["stimulus", "label", "stimulus_id", "counterfactual_of"]] for part in parts],
+        "presentation",
+        data_vars="minimal",
+        coords="minimal",
+        compat="override",
+        combine_attrs="override",
+    )
+    known = {name: stimuli[name] for name in stimuli.coords if name not in joined.coords}
+    return joined.assign_coords(known)

@@ -7,12 +7,13 @@ from reprcompare.theory.dynamics import (
     conserved,
     end_state,
     loss,
+    ratio_of,
     rich_limit,
     solve,
 )
-from reprcompare.theory.features import compare_features, feature_pairs
+from reprcompare.theory.features import Which, compare_features, feature_pairs
 from reprcompare.theory.fitting import PairFits, fit_pairs
-from reprcompare.theory.structure import ends_of, predict_ends, ratio_of, structure
+from reprcompare.theory.structure import ends_of, predict_ends, structure
 from reprcompare.theory.tracking import pairs_of, track
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Dynamics",
     "PairFits",
     "Start",
+    "Which",
     "compare_features",
     "conserved",
     "end_state",

@@ -120,6 +120,39 @@ def end_state(
         return np.where(half >= 0, half + root, low**2 / (root - half))
 
 
+def ratio_of(
+    h: ArrayLike, y: ArrayLike, h_end: ArrayLike, *, dx2: ArrayLike, dy2: ArrayLike
+) -> Floats:
+    """Return the ``rate_h / rate_y`` with which a pair ends where it was recorded.
+
+    Parameters
+    ----------
+    h, y : array_like
+        At the start.
+    h_end : array_like
+        At the end of learning.
+    dx2, dy2 : array_like
+        Squared distances of the stimuli and of their outputs at the end.
+
+    Returns
+    -------
+    numpy.ndarray
+        What `end_state` was solved for; NaN where no ratio leads there, because h shrank while
+        outputs grew apart.
+
+    Examples
+    --------
+    >>> end = end_state(1.0, 0.1, ratio=0.3, dx2=2.0, dy2=0.5)
+    >>> round(float(ratio_of(1.0, 0.1, end, dx2=2.0, dy2=0.5)), 6)
+    0.3
+    """
+    start, end = np.asarray(h, dtype=float), np.asarray(h_end, dtype=float)
+    gained = np.asarray(dy2) - np.asarray(y) * end / start
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = end * (end - start) / (np.asarray(dx2) * gained)
+    return np.where(ratio > 0, ratio, np.nan)
+
+
 def loss(y: ArrayLike, w: ArrayLike, dy2: float, mean_error: ArrayLike) -> Floats:
     """Return the loss that belongs to a state: half the squared error, mean of the two stimuli.
 

@@ -18,8 +18,8 @@ from reprcompare.errors import (
     unknown_name,
 )
 from reprcompare.recording import label_table, labels_of, select
-from reprcompare.theory.dynamics import end_state
-from reprcompare.theory.structure import ends_of, ratio_of
+from reprcompare.theory.dynamics import end_state, ratio_of
+from reprcompare.theory.structure import ends_of
 from reprcompare.theory.tracking import pairs_of
 
 MEASURED = ("dx2", "h_start", "h_end", "y_start", "y_end")

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
-from scipy.optimize import least_squares, minimize_scalar
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 from reprcompare.errors import (
     InvalidInputError,
@@ -16,18 +16,19 @@ from reprcompare.errors import (
     UnknownNameError,
     unknown_name,
 )
-from reprcompare.theory.dynamics import Dynamics, Start, end_state, loss, rich_limit, solve
+from reprcompare.theory.dynamics import Dynamics, end_state, loss, rich_limit
+from reprcompare.theory.rates import (
+    Fit,
+    Pair,
+    crossvalidate,
+    fit_rates,
+    folds_of,
+    jackknife,
+    root_mean_square,
+)
 from reprcompare.theory.tracking import track
 
-Floats = np.ndarray
-
-LEVEL = 0.95
-
-STEPS_AROUND = (0.25, 1.0, 4.0)
-"""Factors by which the first guesses of speed and ratio are varied before the descent."""
-
-UNDEFINED = 1.0
-"""The residual, in units of a variable's size, where an ablated dynamics is not defined."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,11 @@ class PairFits:
     dynamics : pandas.DataFrame
         One row a subject, region and dynamics, the theory first: rate_h, rate_y, error, cv_error,
         and log_ratio, the logarithm of its cv_error over the theory's.
+    best : pandas.DataFrame
+        The region with the smallest error, one row a subject: region, place, middle, error.
     trajectories : pandas.DataFrame
-        What `track` returned, with h_fitted, y_fitted, w_fitted, loss and loss_fitted.
+        What `track` returned, with h_fitted, y_fitted, w_fitted, loss and loss_fitted; of those
+        regions in which the controls were fitted.
     notes : list of str
         What could not be fitted, and why.
     method : str
@@ -61,25 +65,10 @@ class PairFits:
     table: pd.DataFrame
     pairs: pd.DataFrame
     dynamics: pd.DataFrame
+    best: pd.DataFrame
     trajectories: pd.DataFrame
     notes: list[str]
     method: str
-
-
-class _Pair(NamedTuple):
-    """One recorded pair: its states (n_steps, 3) and what they are measured in."""
-
-    states: Floats
-    sizes: Floats
-    dx2: float
-    dy2: float
-
-
-class _Fit(NamedTuple):
-    """Rates as logarithms, and the residuals of every pair (n_pairs, n_steps, 3)."""
-
-    rates: Floats
-    residuals: Floats
 
 
 def fit_pairs(
@@ -164,9 +153,9 @@ def fit_pairs(
         if why:
             notes.append(f"{subject}, {region}: {why}.")
             continue
-        theory = _fit(found, times)
-        folds = _folds(len(times), n_folds)
-        held_out, without = _crossvalidate(found, times, theory, folds)
+        theory = fit_rates(found, times)
+        folds = folds_of(len(times), n_folds)
+        held_out, without = crossvalidate(found, times, theory, folds)
         mean_rates, loss_errors, curves = _fit_loss(part, found, times, theory, folds)
         rows.append(
             keys
@@ -176,13 +165,14 @@ def fit_pairs(
             | {"cv_error": held_out, "loss_error": loss_errors}
         )
         of_pairs += _ends(keys, part, found, theory)
-        fitted.append(part.assign(**curves))
+        if middle or controls == "all":
+            fitted.append(part.assign(**curves))
         for name in names if middle or controls == "all" else names[:1]:
-            own = theory if name == "two_points" else _fit(found, times, name, theory)
+            own = theory if name == "two_points" else fit_rates(found, times, name, theory)
             error = (
                 held_out
                 if name == "two_points"
-                else _crossvalidate(found, times, own, folds, name)[0]
+                else crossvalidate(found, times, own, folds, name)[0]
             )
             of_dynamics.append(
                 keys
@@ -190,18 +180,21 @@ def fit_pairs(
                     "dynamics": name,
                     "rate_h": float(np.exp(own.rates[0])),
                     "rate_y": float(np.exp(own.rates[1])),
-                    "error": _rms(own.residuals),
+                    "error": root_mean_square(own.residuals),
                     "cv_error": error,
                     "log_ratio": float(np.log(error / held_out)),
                 }
             )
     if not rows:
         raise NotIdentifiableError("no subject and region could be fitted. " + " ".join(notes))
+    table = pd.DataFrame(rows)
+    smallest = table.groupby("subject", sort=False)["error"].idxmin()
     return PairFits(
-        table=pd.DataFrame(rows),
+        table=table,
         pairs=pd.DataFrame(of_pairs),
         dynamics=pd.DataFrame(of_dynamics),
-        trajectories=pd.concat(fitted, ignore_index=True),
+        best=table.loc[smallest, ["subject", "region", "place", "middle", "error"]],
+        trajectories=pd.concat(fitted, ignore_index=True) if fitted else tracked.head(0),
         notes=notes,
         method=_method(len(pairs), n_steps, n_folds),
     )
@@ -223,7 +216,7 @@ def _places(tracked: pd.DataFrame) -> dict[tuple[str, str], tuple[float, bool]]:
     return found
 
 
-def _pairs(part: pd.DataFrame) -> tuple[Floats, list[_Pair], str]:
+def _pairs(part: pd.DataFrame) -> tuple[Floats, list[Pair], str]:
     """Return the steps since the start and the pairs, or why they cannot be fitted."""
     found = []
     times = part["training_step"].to_numpy(dtype=float)
@@ -239,133 +232,24 @@ def _pairs(part: pd.DataFrame) -> tuple[Floats, list[_Pair], str]:
             return times, [], "the two stimuli of a pair are the same (dx2 = 0)"
         output = max(dy2, states[:, 1].max(), np.finfo(float).tiny)
         sizes = np.array([states[:, 0].max(), output, output])
-        found.append(_Pair(states, sizes, float(rows["dx2"].iloc[0]), dy2))
+        found.append(Pair(states, sizes, float(rows["dx2"].iloc[0]), dy2))
     return times - times[0], found, ""
-
-
-def _residuals(
-    rates: Floats, pairs: Sequence[_Pair], times: Floats, dynamics: Dynamics = "two_points"
-) -> Floats:
-    rate_h, rate_y = np.exp(rates)
-    parts = []
-    for pair in pairs:
-        path = solve(
-            Start(*pair.states[0]),
-            times,
-            rate_h=rate_h,
-            rate_y=rate_y,
-            dx2=pair.dx2,
-            dy2=pair.dy2,
-            dynamics=dynamics,
-        )
-        parts.append((path - pair.states) / pair.sizes)
-    return np.nan_to_num(np.stack(parts), nan=UNDEFINED, posinf=1e3, neginf=-1e3).clip(-1e3, 1e3)
-
-
-def _fit(
-    pairs: Sequence[_Pair],
-    times: Floats,
-    dynamics: Dynamics = "two_points",
-    like: _Fit | None = None,
-) -> _Fit:
-    """Fit both rates: descend from the best of a grid of guesses, and from a known fit."""
-    speed, ratio = _guess(pairs, times)
-    tried = [
-        np.log([speed * a * (ratio * b) ** 0.5, speed * a / (ratio * b) ** 0.5])
-        for a in STEPS_AROUND
-        for b in STEPS_AROUND
-    ]
-    costs = [(_residuals(rates, pairs, times, dynamics) ** 2).sum() for rates in tried]
-    starts = [tried[int(np.argmin(costs))]] + ([] if like is None else [like.rates])
-    found = [_descend(start, pairs, times, dynamics) for start in starts]
-    best = min(found, key=lambda rates: (_residuals(rates, pairs, times, dynamics) ** 2).sum())
-    return _Fit(best, _residuals(best, pairs, times, dynamics))
-
-
-def _descend(
-    start: Floats,
-    pairs: Sequence[_Pair],
-    times: Floats,
-    dynamics: Dynamics,
-    kept: np.ndarray | slice = slice(None),
-) -> Floats:
-    result = least_squares(
-        lambda rates: _residuals(rates, pairs, times, dynamics)[:, kept].ravel(),
-        start,
-        bounds=(start - 15, start + 15),
-        diff_step=1e-4,
-        xtol=1e-6,
-        ftol=1e-6,
-        max_nfev=50,
-    )
-    return np.asarray(result.x)
-
-
-def _guess(pairs: Sequence[_Pair], times: Floats) -> tuple[float, float]:
-    """Return a first guess of sqrt(rate_h rate_y) and of rate_h / rate_y.
-
-    The ratio is what the end state says, the speed what the time to half of the output's change
-    says. Where h hardly grows, the ratio is only known to be small.
-    """
-    ratios, speeds = [], []
-    for states, _, dx2, dy2 in pairs:
-        h0, y0, _ = states[0]
-        h, y, _ = states[-1]
-        ratios.append(h * (h - h0) / (dx2 * (y - y0 * h / h0)) if y > y0 * h / h0 else 0.0)
-        half = int(np.argmax(states[:, 1] >= (states[0, 1] + states[-1, 1]) / 2))
-        growth = 1.0 + 0.5 * abs(np.log(h / h0))
-        speeds.append(growth / (max(times[half], times[1]) * (dx2 * max(dy2, y)) ** 0.5))
-    return float(np.median(speeds)), float(np.clip(np.median(ratios), 1e-4, 1e6))
-
-
-def _folds(n_times: int, n_folds: int) -> list[Floats]:
-    """Cut the checkpoints after the first, which is the start, into blocks."""
-    return np.array_split(np.arange(1, n_times), n_folds) if n_folds else []
-
-
-def _crossvalidate(
-    pairs: Sequence[_Pair],
-    times: Floats,
-    fit: _Fit,
-    folds: Sequence[Floats],
-    dynamics: Dynamics = "two_points",
-) -> tuple[float, Floats]:
-    """Return the error in blocks that were left out, and the rates without each of them."""
-    squares, rates = [], []
-    for block in folds:
-        kept = np.setdiff1d(np.arange(1, len(times)), block)
-        found = _descend(fit.rates, pairs, times, dynamics, kept)
-        rates.append(found)
-        squares.append(_residuals(found, pairs, times, dynamics)[:, block] ** 2)
-    if not folds:
-        return np.nan, np.empty((0, 2))
-    return float(np.sqrt(np.concatenate(squares, axis=1).mean())), np.array(rates)
 
 
 def _rates(rates: Floats, without: Floats) -> dict[str, float]:
     row: dict[str, float] = {}
     for number, name in enumerate(("rate_h", "rate_y")):
-        low, high = _jackknife(rates[number], without[:, number])
+        low, high = jackknife(rates[number], without[:, number])
         row |= {name: float(np.exp(rates[number])), f"{name}_low": low, f"{name}_high": high}
     return row
 
 
-def _jackknife(log_rate: float, without: Floats) -> tuple[float, float]:
-    """Return the interval of a rate from its logarithms without one block each."""
-    n = len(without)
-    if n < 2:
-        return np.nan, np.nan
-    error = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * error)
-    return float(np.exp(log_rate - reach)), float(np.exp(min(log_rate + reach, 700.0)))
-
-
 def _fit_loss(
     part: pd.DataFrame,
-    pairs: Sequence[_Pair],
+    pairs: Sequence[Pair],
     times: Floats,
-    fit: _Fit,
-    folds: Sequence[Floats],
+    fit: Fit,
+    folds: Sequence[NDArray[np.int64]],
 ) -> tuple[dict[str, float], float, dict[str, Floats]]:
     """Fit the rate of the mean error; returns it, the error of the loss, and fitted curves."""
     shape = (len(pairs), len(times))
@@ -389,7 +273,7 @@ def _fit_loss(
             ]
         )
 
-    def best(kept: np.ndarray | slice) -> float:
+    def best(kept: NDArray[np.int64] | slice) -> float:
         # Between once over the recording and a hundred times within its first step.
         grid = np.linspace(np.log(0.1 / times[-1]), np.log(100 / times[1]), 40)
         costs = [((curve(x) - recorded)[:, kept] ** 2).sum() for x in grid]
@@ -402,7 +286,7 @@ def _fit_loss(
 
     log_rate = best(slice(None))
     without = [best(np.setdiff1d(np.arange(len(times)), block)) for block in folds]
-    low, high = _jackknife(log_rate, np.array(without))
+    low, high = jackknife(log_rate, np.array(without))
     fitted = curve(log_rate)
     first = max(float(recorded[:, 0].mean()), np.finfo(float).tiny)
     rates = {
@@ -412,22 +296,18 @@ def _fit_loss(
     }
     curves = {f"{name}_fitted": paths[..., i].ravel() for i, name in enumerate("hyw")}
     curves |= {"loss": recorded.ravel(), "loss_fitted": fitted.ravel()}
-    return rates, _rms(fitted - recorded) / first, curves
+    return rates, root_mean_square(fitted - recorded) / first, curves
 
 
-def _rms(residuals: Floats) -> float:
-    return float(np.sqrt((residuals**2).mean()))
-
-
-def _errors(residuals: Floats, pairs: Sequence[_Pair]) -> dict[str, float]:
+def _errors(residuals: Floats, pairs: Sequence[Pair]) -> dict[str, float]:
     sizes = np.stack([pair.sizes for pair in pairs])[:, None]
-    each = {f"error_{name}": _rms(residuals[..., i]) for i, name in enumerate("hyw")}
+    each = {f"error_{name}": root_mean_square(residuals[..., i]) for i, name in enumerate("hyw")}
     total = float(((residuals * sizes) ** 2).sum())
-    return {"error": _rms(residuals), **each, "sum_of_squares": total}
+    return {"error": root_mean_square(residuals), **each, "sum_of_squares": total}
 
 
 def _ends(
-    keys: dict[str, object], part: pd.DataFrame, pairs: Sequence[_Pair], fit: _Fit
+    keys: dict[str, object], part: pd.DataFrame, pairs: Sequence[Pair], fit: Fit
 ) -> list[dict[str, object]]:
     ratio = float(np.exp(fit.rates[0] - fit.rates[1]))
     names = part[["first", "second"]].drop_duplicates()

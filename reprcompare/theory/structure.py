@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 
 from reprcompare.errors import InvalidInputError, listing
@@ -19,39 +19,6 @@ KEYS = ["subject", "region", "first", "second"]
 PREDICTIONS = {"end_state": "h_end_predicted", "rich_limit": "h_rich", "start": "h_start"}
 """What may explain where a pair ends, by the column it is in: the theory with the recorded start,
 its limit for small starts, which knows stimuli and targets only, and no change at all (lazy)."""
-
-
-def ratio_of(
-    h: ArrayLike, y: ArrayLike, h_end: ArrayLike, *, dx2: ArrayLike, dy2: ArrayLike
-) -> Floats:
-    """Return the ``rate_h / rate_y`` with which a pair ends where it was recorded.
-
-    Parameters
-    ----------
-    h, y : array_like
-        At the start.
-    h_end : array_like
-        At the end of learning.
-    dx2, dy2 : array_like
-        Squared distances of the stimuli and of their outputs at the end.
-
-    Returns
-    -------
-    numpy.ndarray
-        What `end_state` was solved for; NaN where no ratio leads there, because h shrank while
-        outputs grew apart.
-
-    Examples
-    --------
-    >>> end = end_state(1.0, 0.1, ratio=0.3, dx2=2.0, dy2=0.5)
-    >>> round(float(ratio_of(1.0, 0.1, end, dx2=2.0, dy2=0.5)), 6)
-    0.3
-    """
-    start, end = np.asarray(h, dtype=float), np.asarray(h_end, dtype=float)
-    gained = np.asarray(dy2) - np.asarray(y) * end / start
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = end * (end - start) / (np.asarray(dx2) * gained)
-    return np.where(ratio > 0, ratio, np.nan)
 
 
 def ends_of(

@@ -46,6 +46,22 @@ def test_of_several_levels_the_largest_logit_is_the_answer():
     assert found.margin["kind"] == (2 + 3 + 1 - 3) / 4
 
 
+def test_of_a_continuous_feature_the_variance_explained_counts():
+    labels = pd.DataFrame({"target": [0.0, 1.0, 2.0, 3.0], "same": [0.6] * 4}, index=list("wxyz"))
+    recording = build_recording(
+        np.ones((4, 2)), stimulus_id=list("wxyz"), region="r", subject="s", labels=labels,
+        scales=dict.fromkeys(labels, "continuous"),
+    )  # fmt: skip
+    answers = np.array([[0.5, 0.6], [1.0, 0.6], [2.0, 0.601], [2.5, 0.6]])
+    answered = recording.assign(
+        output=(("presentation", "by_subject", "response"), answers[:, None, :])
+    ).assign_coords(by_subject=["s"], response_feature=("response", ["target", "same"]))
+    found = accuracy(answered).set_index("feature")
+    assert found.accuracy["target"] == 1 - 0.5 / 5
+    assert found.accuracy["same"] == 1.0
+    assert found.margin.isna().all()
+
+
 def test_missing_answers_do_not_count():
     recording = answered(response_feature=("response", ["b", "a"]))
     recording["output"][3, 0, 1] = np.nan

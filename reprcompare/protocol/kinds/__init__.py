@@ -9,8 +9,11 @@ from reprcompare.protocol.kinds import (
     accuracy,
     audit,
     compare,
+    feature_pairs,
     mixed_model,
+    pair_fit,
     pair_model,
+    pair_structure,
     share_contrast,
 )
 
@@ -18,8 +21,11 @@ ANALYSES: dict[str, Kind] = {
     "accuracy": accuracy.KIND,
     "audit": audit.KIND,
     "compare": compare.KIND,
+    "feature_pairs": feature_pairs.KIND,
     "mixed_model": mixed_model.KIND,
+    "pair_fit": pair_fit.KIND,
     "pair_model": pair_model.KIND,
+    "pair_structure": pair_structure.KIND,
     "share_contrast": share_contrast.KIND,
 }
 """What `kind` of an ``[[analysis]]`` can be."""
