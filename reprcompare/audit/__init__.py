@@ -12,17 +12,20 @@ from reprcompare.audit.contrasts import (
 )
 from reprcompare.audit.decodability import Decoding, decode
 from reprcompare.audit.design import Basis, basis_of
+from reprcompare.audit.downstream import Downstream, downstream
 from reprcompare.audit.gates import COVERED, covered_outputs, role_gates
 from reprcompare.audit.neuroids import components, density, explained_by_neuroid
 from reprcompare.audit.parts import Effects, divide, effects_of, shares_by_feature
 from reprcompare.audit.predictivity import Predictivity, balanced_predictivity
 from reprcompare.audit.regions import participation_ratio, reliable_fraction, selectivity
+from reprcompare.audit.rejections import EVERY, rejections
 from reprcompare.audit.relevance import Relevance, relevance
 from reprcompare.audit.role import RELEVANCES, ROLES, effect_table, roles
 from reprcompare.audit.share import Share, gram_of_rdm, share_of_activity, share_of_gram
 
 __all__ = [
     "COVERED",
+    "EVERY",
     "RELEVANCES",
     "ROLES",
     "SQUARED",
@@ -31,6 +34,7 @@ __all__ = [
     "Contrasts",
     "Decoding",
     "Design",
+    "Downstream",
     "Effects",
     "Predictivity",
     "Relevance",
@@ -47,6 +51,7 @@ __all__ = [
     "density",
     "design_of",
     "divide",
+    "downstream",
     "effect_table",
     "effects_of",
     "explained_by_neuroid",
@@ -54,6 +59,7 @@ __all__ = [
     "participation_ratio",
     "pieces",
     "profile_agreement",
+    "rejections",
     "relevance",
     "reliable_fraction",
     "repeated_patterns",

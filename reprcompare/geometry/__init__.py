@@ -14,6 +14,7 @@ from reprcompare.geometry.ceiling import (
     permute_stimuli,
     pooling_form,
 )
+from reprcompare.geometry.classes import ClassScores, class_scores
 from reprcompare.geometry.comparators import COMPARATORS, Comparator, find_comparator, standardise
 from reprcompare.geometry.covariance import (
     Covariances,
@@ -68,6 +69,7 @@ __all__ = [
     "RESAMPLED",
     "Bootstrap",
     "Ceiling",
+    "ClassScores",
     "Comparator",
     "Covariances",
     "FlexibleModel",
@@ -80,6 +82,7 @@ __all__ = [
     "by_region",
     "ceiling_terms",
     "cka",
+    "class_scores",
     "compare_patterns",
     "complete_stimuli",
     "crossnobis",

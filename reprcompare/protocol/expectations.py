@@ -9,7 +9,7 @@ import pandas as pd
 
 from reprcompare.errors import ProtocolError, listing, unknown_name
 from reprcompare.protocol.schema import Choice, Expectation
-from reprcompare.statistics import mean_interval
+from reprcompare.statistics import group_contrast, mean_interval
 
 CONFIRMED, CONTRADICTED, UNDETERMINED = "confirmed", "contradicted", "undetermined"
 
@@ -56,8 +56,7 @@ def _answer(
     if expectation.contrast is None:
         estimate, low, high, n = _single(rows, expectation, place)
     else:
-        units = _contrast(rows, expectation, place)
-        estimate, low, high, n = _over_units(units, expectation)
+        estimate, low, high, n = _contrast(rows, expectation, place)
     return {
         "claim": expectation.claim,
         "answer": _judge(expectation, estimate, low, high),
@@ -114,8 +113,14 @@ def _single(
     return estimate, low, high, 1
 
 
-def _contrast(rows: pd.DataFrame, expectation: Expectation, place: str) -> pd.Series:
-    """Return the weighted sum of the measure over levels, one number a unit."""
+def _contrast(
+    rows: pd.DataFrame, expectation: Expectation, place: str
+) -> tuple[float, float, float, int]:
+    """Return the weighted sum of the measure over levels: within units, or between groups of units.
+
+    Where no unit has two of the levels, as networks of different cells of a sweep, groups of units
+    are contrasted.
+    """
     _require(rows, expectation.by, place)
     _require(rows, expectation.unit, place)
     contrast = expectation.contrast or {}
@@ -129,10 +134,17 @@ def _contrast(rows: pd.DataFrame, expectation: Expectation, place: str) -> pd.Se
             f"{place}: {expectation.by!r} has no level {listing(unknown)}; it has "
             f"{listing(wide.columns)}."
         )
-    summed = sum(
-        (wide[level] * weight for level, weight in contrast.items()), start=0.0 * wide.iloc[:, 0]
-    )
-    return summed.dropna()
+    used = wide[list(contrast)].dropna(how="all")
+    if len(contrast) > 1 and (used.notna().sum(axis=1) == 1).all():
+        if expectation.over == "every":
+            raise ProtocolError(
+                f"{place}: the levels of {expectation.by!r} occur in different "
+                f"{expectation.unit}s, whose means are contrasted; over = 'every' has no meaning."
+            )
+        groups = {level: used[level].dropna().to_numpy(dtype=float) for level in contrast}
+        return *group_contrast(groups, contrast, 1 - expectation.alpha), len(used)
+    summed = sum((used[level] * weight for level, weight in contrast.items()), start=0.0)
+    return _over_units(pd.Series(summed).dropna(), expectation)
 
 
 def _over_units(units: pd.Series, expectation: Expectation) -> tuple[float, float, float, int]:

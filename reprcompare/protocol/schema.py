@@ -89,7 +89,8 @@ class Expectation(Table):
     """`[[expect]]`: what is expected, said before the run.
 
     The contrast is a weighted sum of `measure` over the levels of the column `by`, one number a
-    unit; without one, the single row that `where` finds is taken with its interval.
+    unit, or of the means of groups of units where no unit has two of the levels; without one, the
+    single row that `where` finds is taken with its interval.
     """
 
     claim: str

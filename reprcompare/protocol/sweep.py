@@ -63,10 +63,20 @@ def combinations_of(
         cell = copy.deepcopy(raw)
         for path, value in zip(axes, combination, strict=True):
             _set(cell, path, value)
-        short = [path.split(".")[-1] for path in axes]
-        names = short if len(set(short)) == len(short) else list(axes)
-        cells.append((dict(zip(names, combination, strict=True)), cell))
+        cells.append((_settings(axes, combination, bool(sweep.get("zip", False))), cell))
     return cells
+
+
+def _settings(
+    axes: dict[str, list[Any]], combination: tuple[Any, ...], zipped: bool
+) -> dict[str, Any]:
+    """Name the values of a cell by the last part of their paths, where that tells them apart."""
+    short = [path.split(".")[-1] for path in axes]
+    distinct = {(name, str(values)) for name, values in zip(short, axes.values(), strict=True)}
+    # The same list in several places that go together is one setting.
+    if len(set(short)) == len(short) or (zipped and len(distinct) == len(set(short))):
+        return dict(zip(short, combination, strict=True))
+    return dict(zip(axes, combination, strict=True))
 
 
 def _set(raw: dict[str, Any], path: str, value: Any) -> None:

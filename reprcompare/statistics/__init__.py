@@ -11,6 +11,7 @@ from reprcompare.statistics.diagnostics import (
     residual_checks,
 )
 from reprcompare.statistics.equivalence import Equivalence, equivalence_test
+from reprcompare.statistics.groups import group_contrast
 from reprcompare.statistics.means import mean_interval, subject_means
 from reprcompare.statistics.mixed import MixedModel, mixed_model
 from reprcompare.statistics.pairs import label_permutation, pair_model, pair_table
@@ -28,6 +29,7 @@ __all__ = [
     "contrast",
     "correct",
     "equivalence_test",
+    "group_contrast",
     "holm",
     "influence",
     "intraclass_correlation",

@@ -8,23 +8,29 @@ from reprcompare.protocol.bench import Kind
 from reprcompare.protocol.kinds import (
     accuracy,
     audit,
+    class_scores,
     compare,
+    downstream,
     feature_pairs,
     mixed_model,
     pair_fit,
     pair_model,
     pair_structure,
+    rejections,
     share_contrast,
 )
 
 ANALYSES: dict[str, Kind] = {
     "accuracy": accuracy.KIND,
     "audit": audit.KIND,
+    "class_scores": class_scores.KIND,
     "compare": compare.KIND,
+    "downstream": downstream.KIND,
     "feature_pairs": feature_pairs.KIND,
     "mixed_model": mixed_model.KIND,
     "pair_fit": pair_fit.KIND,
     "pair_model": pair_model.KIND,
+    "rejections": rejections.KIND,
     "pair_structure": pair_structure.KIND,
     "share_contrast": share_contrast.KIND,
 }
