@@ -103,3 +103,20 @@ def test_what_does_not_exist_is_named():
         ask(given, contrast=None)
     with pytest.raises(ProtocolError, match="no table 'densities'"):
         ask(given, table="densities")
+
+
+def test_networks_of_different_cells_are_contrasted_as_groups():
+    cells = pd.DataFrame(
+        {
+            "subject": list("abcdef"),
+            "task": ["one"] * 3 + ["four"] * 3,
+            "share": [0.5, 0.6, 0.7, 0.1, 0.2, 0.3],
+        }
+    )
+    given = {"audit": {"table": cells}}
+    found = ask(given, by="task", contrast={"one": 1.0, "four": -1.0})
+    assert found.estimate == pytest.approx(0.4)
+    assert (found.low, found.high) == pytest.approx((0.1733, 0.6267), abs=1e-3)  # pooled t, 4 df
+    assert (found.answer, found.n) == ("confirmed", 6)
+    with pytest.raises(ProtocolError, match="has no meaning"):
+        ask(given, by="task", contrast={"one": 1.0, "four": -1.0}, over="every")
