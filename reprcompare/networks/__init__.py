@@ -1,6 +1,7 @@
 """Architectures and their training; nothing here records or analyses."""
 
-from reprcompare.networks.mlp import ACTIVATIONS, mlp
+from reprcompare.networks.layers import ACTIVATIONS
+from reprcompare.networks.mlp import mlp
 from reprcompare.networks.named import NETWORKS, Architecture, import_object, named_network
 from reprcompare.networks.settings import OPTIMISERS, Stage, Training
 from reprcompare.networks.training import Trained, train

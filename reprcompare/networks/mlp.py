@@ -3,18 +3,19 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
-from reprcompare.errors import UnknownNameError, unknown_name
+from reprcompare.networks.initialisation import initialise, seeded
+from reprcompare.networks.layers import activation as activation_of
+from reprcompare.networks.layers import normalisation as normalisation_of
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "tanh": nn.Tanh,
-    "gelu": nn.GELU,
-    "linear": nn.Identity,
-}
+
+class ResidualLayer(nn.Sequential):
+    """Layers beside a shortcut that adds their input to their output."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, size) to (n, size)."""
+        return x + super().forward(x)
 
 
 def mlp(
@@ -22,11 +23,14 @@ def mlp(
     n_outputs: int,
     hidden: Sequence[int] = (256, 128, 64, 64),
     activation: str = "relu",
+    normalisation: str = "none",
+    dropout: float = 0.0,
+    residual: bool = False,
+    initialisation: str = "uniform",
+    gain: float = 1.0,
     seed: int = 0,
 ) -> nn.Sequential:
     """Make a multilayer perceptron.
-
-    Weights and biases are uniform in ±1 / sqrt(fan-in), which is what `torch.nn.Linear` draws.
 
     Parameters
     ----------
@@ -36,7 +40,16 @@ def mlp(
         Sizes of the hidden layers; layer i is the module `hidden{i}`, its output follows the
         activation function; its summed input is `hidden{i}.linear`.
     activation
-        A name in `ACTIVATIONS`.
+        A name in `reprcompare.networks.layers.ACTIVATIONS`.
+    normalisation
+        Before the activation function; a name in `reprcompare.networks.layers.NORMALISATIONS`.
+    dropout
+        Probability that a hidden unit is dropped in training.
+    residual
+        Whether layers of the size of the layer before are added to it.
+    initialisation, gain
+        See `reprcompare.networks.initialisation.initialise`; as they are, weights and biases are
+        uniform in ±1 / sqrt(fan-in), which is what `torch.nn.Linear` draws.
     seed
         Seed of the initial weights; the global state of torch is left as it was.
 
@@ -50,16 +63,20 @@ def mlp(
     >>> [name for name, _ in mlp(32, 2, hidden=(8, 4)).named_children()]
     ['hidden1', 'hidden2', 'readout']
     """
-    if activation not in ACTIVATIONS:
-        raise UnknownNameError(unknown_name("activation", activation, ACTIVATIONS))
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         size = n_inputs
         for number, width in enumerate(hidden, start=1):
-            layers[f"hidden{number}"] = nn.Sequential(
-                OrderedDict(linear=nn.Linear(size, width), activation=ACTIVATIONS[activation]())
-            )
+            parts: OrderedDict[str, nn.Module] = OrderedDict(linear=nn.Linear(size, width))
+            if normalisation != "none":
+                parts["normalisation"] = normalisation_of(normalisation, width)
+            parts["activation"] = activation_of(activation)
+            if dropout:
+                parts["dropout"] = nn.Dropout(dropout)
+            kind = ResidualLayer if residual and size == width else nn.Sequential
+            layers[f"hidden{number}"] = kind(parts)
             size = width
         layers["readout"] = nn.Linear(size, n_outputs)
-    return nn.Sequential(layers)
+        network = nn.Sequential(layers)
+        initialise(network, initialisation, gain)
+    return network

@@ -17,9 +17,14 @@ from reprcompare.errors import (
     unknown_name,
 )
 from reprcompare.networks.baselines import Pixels, V1Like
+from reprcompare.networks.cnn import cnn, cnn1d
 from reprcompare.networks.encrypted import encrypted
 from reprcompare.networks.imagenet import efficientnet_lite0, preprocess
 from reprcompare.networks.mlp import mlp
+from reprcompare.networks.recurrent import gru, lstm
+from reprcompare.networks.resnet import small_resnet
+from reprcompare.networks.transformer import transformer
+from reprcompare.networks.vit import vit
 from reprcompare.networks.weights import load_weights
 
 
@@ -33,6 +38,13 @@ class Architecture:
 
 NETWORKS: dict[str, Architecture] = {
     "mlp": Architecture(mlp),
+    "cnn": Architecture(cnn),
+    "cnn1d": Architecture(cnn1d),
+    "small_resnet": Architecture(small_resnet),
+    "vit": Architecture(vit),
+    "transformer": Architecture(transformer),
+    "lstm": Architecture(lstm),
+    "gru": Architecture(gru),
     "efficientnet_lite0": Architecture(efficientnet_lite0, preprocess),
     "encrypted": Architecture(encrypted),
     "pixels": Architecture(Pixels, preprocess),
@@ -138,7 +150,7 @@ def _own(
         )
     architecture = NETWORKS[name]
     parameters = inspect.signature(architecture.make).parameters
-    if "n_inputs" in parameters:
+    if {"n_inputs", "input_shape"} & parameters.keys():
         raise InvalidInputError(
             f"{name!r} is made for a task; record it with a protocol, or from Python."
         )

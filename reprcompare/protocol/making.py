@@ -196,7 +196,7 @@ class Workshop:
         stimuli = self.stimuli(cell, name)
         made = [self._network(cell, table, seed) for seed in paths]
         networks = [network for network, _ in made]
-        properties = [task.properties[["position"]].assign(trained=0)] * len(networks)
+        properties = [pd.DataFrame({"trained": 0}, index=task.properties.index)] * len(networks)
         states: list[Checkpoints | None] = [None] * len(networks)
         if table.training is not None:
             settings: Training = cell.tables["training"][table.training]
@@ -212,6 +212,11 @@ class Workshop:
                 network.load_state_dict(item.state)
             if settings.checkpoints:
                 states = [item.checkpoints | {item.steps: item.state} for item in trained]
+        if hasattr(networks[0], "order"):
+            # Where a network answers in an order of its own, that is the position of its features.
+            stimuli = stimuli.drop_vars("position")
+            places = pd.Series(range(len(task.levels)), index=networks[0].order)
+            properties = [item.assign(position=places) for item in properties]
         for (seed, path), network, extraneous, checkpoints in zip(
             paths.items(), networks, properties, states, strict=True
         ):
@@ -222,7 +227,7 @@ class Workshop:
                 stimuli,
                 seed,
                 path,
-                extraneous=extraneous.drop(columns="position", errors="ignore"),
+                extraneous=extraneous,
                 outputs="logits",
                 checkpoints=checkpoints,
             )

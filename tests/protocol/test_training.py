@@ -50,6 +50,30 @@ def test_checkpoints_lie_along_the_training_steps_of_one_recording(done):
     assert cells[["n_networks", "n_dropped"]].to_numpy().tolist() == [[2, 0]]
 
 
+def test_features_take_the_position_in_which_a_network_answers_them(write, tmp_path):
+    protocol = write(
+        ('kind = "mlp"\nhidden = [24, 12]',
+         'kind = "transformer"\norder = ["other", "easy"]\nwidth = 8\ndepth = 1\nheads = 2'),
+        ("learning_rate = 0.5", 'optimiser = "adam"\nlearning_rate = 0.01'),
+        ("max_steps = 600", "max_steps = 20"), ("steps_after_solving = 40\n", ""),
+        ('layers = ["hidden1", "hidden2"]',
+         'layers = ["block1:0", "before_answer:0"]\ncriterion = 0.0'),
+        ("n_networks = 3", "n_networks = 1"),
+        ('where = { region = "hidden2" }', 'where = { region = "before_answer:0" }'),
+        ("contrast = { easy = 1.0, other = -1.0 }", 'by = "position"\ncontrast = { "0.0" = 1.0 }'),
+        ('[[analysis]]\nname = "contrast"', '[[unused]]\nname = "contrast"'),
+    )  # fmt: skip
+    text = protocol.read_text()
+    protocol.write_text(text[: text.index("[[unused]]")])
+    done = run_protocol(protocol, tmp_path / "out", cache=tmp_path / "cache", progress=False)
+    audit = done.outcomes["audit"].tables["table"]
+    assert set(audit.region) == {"block1:0", "before_answer:0"}
+    assert audit.groupby("feature").position.unique().to_dict() == {"other": [0], "easy": [1]}
+    with open_recording(done.folder / "recordings" / "nets.0.nc") as recording:
+        # Sixteen inputs and the start token, before any answer.
+        assert (recording.region == "block1:0").sum() == 17 * 8
+
+
 def test_a_stage_that_misspells_a_key_is_refused(write):
     wrong = ("check_every = 20", 'check_every = 20\nstages = [{ feature = ["easy"] }]')
     with pytest.raises(ProtocolError, match="no key 'feature'.*'features'"):
