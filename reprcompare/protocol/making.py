@@ -212,10 +212,11 @@ class Workshop:
                 network.load_state_dict(item.state)
             if settings.checkpoints:
                 states = [item.checkpoints | {item.steps: item.state} for item in trained]
-        if hasattr(networks[0], "order"):
+        order: list[str] | None = getattr(networks[0], "order", None)
+        if order is not None:
             # Where a network answers in an order of its own, that is the position of its features.
             stimuli = stimuli.drop_vars("position")
-            places = pd.Series(range(len(task.levels)), index=networks[0].order)
+            places = pd.Series(range(len(task.levels)), index=order)
             properties = [item.assign(position=places) for item in properties]
         for (seed, path), network, extraneous, checkpoints in zip(
             paths.items(), networks, properties, states, strict=True
