@@ -1,7 +1,7 @@
 """Training 20 small networks in a stack, against one after the other in plain torch.
 
-Prints the seconds of every side and, last, the two ratios: against a loop with the same fused
-optimiser, and against a loop with the optimiser as torch makes it by default. Final losses must equal
+Prints the seconds of every side and, last, the two ratios: against a loop with the optimiser as
+torch makes it by default, and against a loop with the same fused optimiser. Final losses must equal
 those of training alone. Run alone on a quiet machine: ``python benchmarks/training_stacked.py``.
 """
 

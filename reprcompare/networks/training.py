@@ -185,8 +185,12 @@ def _batch(
     if isinstance(size, str):
         return x[rows], y[rows]
     drawn = np.stack([orders[network].integers(0, x.shape[1], size) for network in here])
-    chosen = torch.from_numpy(drawn)
-    return x[rows[:, None], chosen], y[rows[:, None], chosen]
+    # Rows of one long table, which is copied faster than by two indices.
+    chosen = (torch.from_numpy(drawn) + x.shape[1] * rows[:, None]).flatten()
+    return tuple(
+        part.flatten(0, 1).index_select(0, chosen).unflatten(0, (len(here), size))
+        for part in (x, y)
+    )
 
 
 def _losses(
