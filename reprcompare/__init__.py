@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from reprcompare.audit import audit
     from reprcompare.brains import load_brain, load_stimuli
     from reprcompare.comparison import compare
+    from reprcompare.encoding import encode
     from reprcompare.errors import ReprcompareError
     from reprcompare.geometry import rdm
     from reprcompare.measurement import average
@@ -34,6 +35,7 @@ _HOMES = {
     "load_brain": "brains",
     "load_stimuli": "brains",
     "compare": "comparison",
+    "encode": "encoding",
     "ReprcompareError": "errors",
     "rdm": "geometry",
     "average": "measurement",
@@ -60,6 +62,7 @@ __all__ = [
     "build_recording",
     "compare",
     "concat",
+    "encode",
     "load_brain",
     "load_stimuli",
     "mixed_model",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from reprcompare.audit.design import columns_of
+from reprcompare.recording import columns_of
 
 RIDGE = 0.1
 """Ridge penalty, as a fraction of the mean eigenvalue of the neuroids' covariance. Fixed, so that

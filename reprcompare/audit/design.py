@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from reprcompare.errors import InvalidInputError, listing
+from reprcompare.recording import columns_of
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,6 @@ class Basis:
         """Return what the mean and the features leave of values (n_stimuli, n)."""
         centred = values - values.mean(axis=0)
         return centred - self.vectors @ (self.vectors.T @ centred)
-
-
-def columns_of(feature: pd.Series) -> np.ndarray:
-    """Code one feature for regression.
-
-    Parameters
-    ----------
-    feature : length n_stimuli
-        Categories and text are one-hot coded, numbers enter as they are.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_stimuli, n_columns)
-    """
-    if isinstance(feature.dtype, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(feature):
-        return pd.get_dummies(feature).to_numpy(dtype=float)
-    return feature.to_numpy(dtype=float)[:, None]
 
 
 def basis_of(table: pd.DataFrame) -> Basis:

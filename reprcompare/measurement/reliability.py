@@ -33,7 +33,9 @@ REGION: Final = (
 )
 
 
-def spearman_brown(reliability: np.ndarray | float, factor: float) -> np.ndarray:
+def spearman_brown(
+    reliability: np.ndarray | float, factor: np.ndarray | float
+) -> np.ndarray:
     """Predict the reliability of a measurement that is `factor` times as long.
 
     Parameters
@@ -41,7 +43,7 @@ def spearman_brown(reliability: np.ndarray | float, factor: float) -> np.ndarray
     reliability
         Of the shorter measurement.
     factor
-        Ratio of the lengths.
+        Ratio of the lengths; below 1 for a part of the measurement.
 
     Examples
     --------

@@ -189,3 +189,20 @@ def reported_features(recording: xr.Dataset) -> dict[str, list[int]]:
         return {}
     places = zip(features[asked], positions[asked], strict=True)
     return {str(name): [int(position)] for name, position in places}
+
+
+def columns_of(feature: pd.Series) -> np.ndarray:
+    """Code one feature for regression.
+
+    Parameters
+    ----------
+    feature : length n_stimuli
+        Categories and text are one-hot coded, numbers enter as they are.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n_stimuli, n_columns)
+    """
+    if isinstance(feature.dtype, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(feature):
+        return pd.get_dummies(feature).to_numpy(dtype=float)
+    return feature.to_numpy(dtype=float)[:, None]

@@ -1,0 +1,185 @@
+"""Figures of encoding models: scores under their ceilings, parts of the variance."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reprcompare.errors import InvalidInputError
+
+# Okabe & Ito's palette, which colour-blind readers can tell apart.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
+CEILING = "#DDDDDD"
+
+
+def plot_regions(regions: pd.DataFrame) -> Figure:
+    """Draw r over predictors, one panel a region of the brain, under the ceiling.
+
+    Parameters
+    ----------
+    regions
+        Of an `Encoding`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Points are subjects with 95 % intervals over stimuli, dashes their means; the band spans the
+        subjects' ceilings, the largest r that noise allows.
+    """
+    names = list(dict.fromkeys(regions["region"]))
+    predictors = list(dict.fromkeys(regions["predictor"]))
+    width = max(2.6, 0.45 * len(predictors) + 1.2)
+    figure = Figure(figsize=(width * len(names) + 0.6, 3.8), layout="constrained")
+    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axis, region in zip(axes, names, strict=True):
+        _region_panel(axis, regions[regions["region"] == region], predictors)
+        axis.set_title(region, fontsize="medium")
+    axes[0].set_ylabel("r of held-out predictions\n(mean over neuroids)")
+    return figure
+
+
+def _region_panel(axis: Axes, rows: pd.DataFrame, predictors: list[str]) -> None:
+    subjects = list(dict.fromkeys(rows["subject"]))
+    ceilings = rows["ceiling"].dropna()
+    if len(ceilings):
+        low, high = ceilings.min(), ceilings.max()
+        axis.axhspan(low, max(high, low + 0.004), color=CEILING, lw=0, zorder=0)
+        axis.annotate(
+            "ceiling",
+            (0.02, high),
+            xycoords=("axes fraction", "data"),
+            va="bottom",
+            fontsize="small",
+            color="#555555",
+        )
+    axis.axhline(0, color="black", lw=0.8, ls="--", zorder=1)
+    for number, subject in enumerate(subjects):
+        own = rows[rows["subject"] == subject]
+        shift = (number - (len(subjects) - 1) / 2) * min(0.12, 0.6 / len(subjects))
+        places = np.array([predictors.index(name) for name in own["predictor"]]) + shift
+        reach = [own["r"] - own["r_low"], own["r_high"] - own["r"]]
+        axis.errorbar(
+            places,
+            own["r"],
+            yerr=np.maximum(np.nan_to_num(np.array(reach, dtype=float)), 0),
+            fmt="o",
+            ms=5,
+            lw=1.2,
+            color=PALETTE[0] if len(subjects) == 1 else "#7799BB",
+            zorder=2,
+        )
+    if len(subjects) > 1:
+        means = rows.groupby("predictor", sort=False)["r"].mean()
+        axis.scatter(
+            [predictors.index(name) for name in means.index],
+            means,
+            marker="_",
+            s=260,
+            lw=2.2,
+            color=PALETTE[0],
+            zorder=3,
+        )
+    axis.set_xticks(range(len(predictors)), predictors, rotation=50, ha="right", fontsize="small")
+    axis.set_xlim(-0.6, len(predictors) - 0.4)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def plot_against_ceiling(table: pd.DataFrame) -> Figure:
+    """Draw the r of every neuroid against the largest that its noise allows.
+
+    Raises
+    ------
+    InvalidInputError
+        If no neuroid has a ceiling.
+    """
+    rows = table[table["ceiling"].notna() & table["r"].notna()]
+    if rows.empty:
+        raise InvalidInputError(
+            "no neuroid has a noise ceiling, which needs repetitions of the stimuli."
+        )
+    predictors = list(dict.fromkeys(rows["predictor"]))
+    figure = Figure(figsize=(2.9 * len(predictors) + 1.2, 3.3), layout="constrained")
+    axes = figure.subplots(1, len(predictors), sharex=True, sharey=True, squeeze=False)[0]
+    regions = list(dict.fromkeys(rows["region"]))
+    for axis, predictor in zip(axes, predictors, strict=True):
+        for number, region in enumerate(regions):
+            own = rows[(rows["predictor"] == predictor) & (rows["region"] == region)]
+            axis.scatter(
+                own["ceiling"],
+                own["r"],
+                s=10,
+                alpha=0.5,
+                lw=0,
+                color=PALETTE[number % len(PALETTE)],
+                label=region,
+            )
+        axis.plot([0, 1], [0, 1], color="black", lw=0.8, ls="--")
+        axis.axhline(0, color="black", lw=0.6)
+        axis.set_xlabel("largest r that noise allows")
+        axis.set_title(predictor, fontsize="medium")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("r of held-out predictions")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+    return figure
+
+
+def plot_partition(partition: pd.DataFrame) -> Figure:
+    """Draw unique and shared variance, stacked, and beside each other with their intervals.
+
+    Parameters
+    ----------
+    partition
+        Of an `Encoding`.
+
+    Raises
+    ------
+    InvalidInputError
+        If variance was not partitioned.
+    """
+    if partition.empty:
+        raise InvalidInputError("variance was not partitioned; give encode partition=True.")
+    keys = list(dict.fromkeys(zip(partition["subject"], partition["region"], strict=True)))
+    parts = partition[partition["part"].isin(["unique", "shared"])]
+    names = list(dict.fromkeys(parts["groups"]))
+    colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
+    figure = Figure(figsize=(2.0 + 0.35 * len(names) * len(keys) + 2.4, 3.6), layout="constrained")
+    stacked, beside = figure.subplots(1, 2, width_ratios=[1, 2.2])
+    step = 1 / (len(names) + 1.5)
+    for place, (subject, region) in enumerate(keys):
+        own = parts[(parts["subject"] == subject) & (parts["region"] == region)]
+        # What is negative hangs below 0, so that heights still add up to the total.
+        above, below = 0.0, 0.0
+        for number, row in enumerate(own.itertuples()):
+            value = float(row.r2)
+            bottom = above if value >= 0 else below
+            colour = colours[str(row.groups)]
+            stacked.bar(place, value, 0.6, bottom=bottom, color=colour, edgecolor="white", lw=0.6)
+            above, below = above + max(value, 0), below + min(value, 0)
+            reach = [[row.r2 - row.low], [row.high - row.r2]]
+            beside.errorbar(
+                place + (number - len(names) / 2) * step,
+                value,
+                yerr=np.maximum(np.nan_to_num(np.array(reach, dtype=float)), 0),
+                fmt="o",
+                ms=5,
+                lw=1.2,
+                color=colour,
+                label=str(row.groups) if place == 0 else None,
+            )
+        total = partition[
+            (partition["subject"] == subject)
+            & (partition["region"] == region)
+            & (partition["part"] == "total")
+        ]["r2"].iloc[0]
+        stacked.plot([place - 0.38, place + 0.38], [total, total], color="black", lw=1.4)
+    labels = [f"{subject}\n{region}" for subject, region in keys]
+    for axis in (stacked, beside):
+        axis.axhline(0, color="black", lw=0.8)
+        axis.set_xticks(range(len(keys)), labels, fontsize="small")
+        axis.spines[["top", "right"]].set_visible(False)
+    stacked.set_xlim(-0.6, len(keys) - 0.4)
+    stacked.set_ylabel("r2 of held-out predictions")
+    stacked.set_title("stacked; line: all groups", fontsize="small")
+    beside.set_title("each part, 95 % over stimuli", fontsize="small")
+    figure.legend(*beside.get_legend_handles_labels(), loc="outside right center", frameon=False)
+    return figure
