@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reprcompare.audit import audit
     from reprcompare.brains import load_brain, load_stimuli
     from reprcompare.comparison import compare
-    from reprcompare.encoding import encode
+    from reprcompare.encoding import encode, universality
     from reprcompare.errors import ReprcompareError
     from reprcompare.geometry import rdm
     from reprcompare.measurement import average
@@ -36,6 +36,7 @@ _HOMES = {
     "load_stimuli": "brains",
     "compare": "comparison",
     "encode": "encoding",
+    "universality": "encoding",
     "ReprcompareError": "errors",
     "rdm": "geometry",
     "average": "measurement",
@@ -75,6 +76,7 @@ __all__ = [
     "save_recording",
     "select",
     "stimulus_set",
+    "universality",
     "validate_recording",
 ]
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from reprcompare.cli import main
-from reprcompare.recording import open_recording, save_recording
+from reprcompare.recording import build_recording, open_recording, save_recording
 
 
 @pytest.fixture
@@ -238,3 +238,42 @@ def test_recording_again_says_that_it_was_finished(call, tmp_path):
     given = ("record", "pixels", "--stimuli", images, "--out", tmp_path / "p.nc")
     assert "finished before" not in call(*given)[1]
     assert "finished before by the same session" in call(*given)[1]
+
+
+@pytest.fixture
+def predicted(tmp_path):
+    """Files of a network and of a brain that is linear in it, and a table of labels."""
+    random = np.random.default_rng(0)
+    ids = [f"s{k}" for k in range(40)]
+    patterns = random.standard_normal((40, 5))
+    net = build_recording(patterns, stimulus_id=ids, region=["a"] * 2 + ["b"] * 3, subject="n")
+    brain = build_recording(patterns[:, 2:], stimulus_id=ids, region="IT", subject="m")
+    labels = tmp_path / "labels.csv"
+    pd.DataFrame({"id": ids, "big": np.arange(40) % 2}).to_csv(labels, index=False)
+    files = [
+        save_recording(item, tmp_path / f"{name}.nc")
+        for name, item in {"net": net, "it": brain}.items()
+    ]
+    return *files, labels
+
+
+def test_a_brain_is_predicted_from_the_layers_of_a_network(call, predicted, tmp_path):
+    net, it, _ = predicted
+    status, out, _ = call("encode", net, it, "--out", tmp_path / "e", "--bootstrap", 20)
+    assert status == 0
+    assert "chosen in training rows" in out
+    assert "note: There is no noise ceiling" in out
+    table = pd.read_csv(tmp_path / "e" / "encoding.csv")
+    assert table[table.predictor == "b"].r.min() > 0.9
+    assert "Encoding models" in (tmp_path / "e" / "report.html").read_text()
+
+
+def test_variance_is_partitioned_between_a_network_and_labels(call, predicted):
+    net, it, labels = predicted
+    given = ("encode", net, it, "--labels", labels, "--partition", "--bootstrap", 10)
+    status, out, _ = call(*given, "--model", "ridge")
+    assert status == 0
+    assert "net + big" in out
+    assert call("encode", it)[0] == 2
+    assert "whole numbers such as 1,2,3" in call("encode", net, it, "--delays", "x")[2]
+    assert "did you mean 'ridge'" in call("encode", net, it, "--model", "rigde")[2]

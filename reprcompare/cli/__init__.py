@@ -10,6 +10,7 @@ import click
 
 from reprcompare.cli.analyses import audit, compare, model
 from reprcompare.cli.data import data
+from reprcompare.cli.encoding import encode
 from reprcompare.cli.frame import Commands
 from reprcompare.cli.recordings import join, record, show, validate, why
 from reprcompare.cli.running import report, run
@@ -29,7 +30,20 @@ def commands(ctx: click.Context, debug: bool) -> None:
     ctx.obj = debug
 
 
-for command in (run, record, compare, audit, model, data, report, validate, show, why, join):
+for command in (
+    run,
+    record,
+    compare,
+    encode,
+    audit,
+    model,
+    data,
+    report,
+    validate,
+    show,
+    why,
+    join,
+):
     commands.add_command(command)
 
 

@@ -136,12 +136,13 @@ def _in_order(table: pd.DataFrame, prepared: xr.Dataset) -> pd.DataFrame:
 def _with_settings(table: pd.DataFrame, chosen: xr.DataArray, by_alpha: bool) -> pd.DataFrame:
     """Add what was chosen over the outer folds: the mean of log alpha, or of the components."""
     values = chosen.transpose("predictor", "neuroid", "fold").values
-    means = np.nanmean(np.log(values) if by_alpha else values, axis=2)
+    values = values.reshape(-1, values.shape[-1])
+    means = pd.DataFrame(np.log(values) if by_alpha else values).mean(axis=1).to_numpy()
     flat = pd.DataFrame(
         {
             "predictor": np.repeat(chosen["predictor"].values, chosen.sizes["neuroid"]),
             "neuroid_id": np.tile(chosen["neuroid_id"].values, chosen.sizes["predictor"]),
-            "chosen": (np.exp(means) if by_alpha else means).ravel(),
+            "chosen": np.exp(means) if by_alpha else means,
         }
     )
     merged = table.merge(flat, how="left", on=["predictor", "neuroid_id"])

@@ -183,3 +183,46 @@ def plot_partition(partition: pd.DataFrame) -> Figure:
     beside.set_title("each part, 95 % over stimuli", fontsize="small")
     figure.legend(*beside.get_legend_handles_labels(), loc="outside right center", frameon=False)
     return figure
+
+
+def plot_universality(table: pd.DataFrame) -> Figure:
+    """Draw universality over components, and brain similarity against it where there is one.
+
+    Parameters
+    ----------
+    table
+        Of a `Universality`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Points are networks, the line is their mean.
+    """
+    with_brain = bool(table["brain_similarity"].notna().any())
+    regions = list(dict.fromkeys(table["region"]))
+    figure = Figure(figsize=(8.6 if with_brain else 5.2, 3.4), layout="constrained")
+    axes = figure.subplots(1, 2 if with_brain else 1, squeeze=False)[0]
+    for number, region in enumerate(regions):
+        own, colour = table[table["region"] == region], PALETTE[number % len(PALETTE)]
+        shift = (number - (len(regions) - 1) / 2) * min(0.15, 0.6 / len(regions))
+        axes[0].scatter(
+            own["component"] + shift, own["universality"], s=9, alpha=0.4, lw=0, color=colour
+        )
+        means = own.groupby("component")["universality"].mean()
+        axes[0].plot(
+            means.index + shift, means, color=colour, lw=1.4, marker="o", ms=4, label=region
+        )
+        if with_brain:
+            axes[1].scatter(
+                own["universality"], own["brain_similarity"], s=12, alpha=0.5, lw=0, color=colour
+            )
+    axes[0].set_xlabel("principal component")
+    axes[0].set_ylabel("universality: r from other networks\n(median)")
+    if with_brain:
+        axes[1].set_xlabel("universality")
+        axes[1].set_ylabel("r from the brain (median)")
+    for axis in axes:
+        axis.axhline(0, color="black", lw=0.8, ls="--")
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+    return figure

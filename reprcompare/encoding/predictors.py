@@ -1,6 +1,6 @@
 """What predicts: recordings and label tables, as named groups of columns joined by stimulus."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -170,3 +170,14 @@ def _of_table(name: str, table: pd.DataFrame) -> Group:
 
     ids = whole.index.to_numpy(dtype=np.str_)
     return Group(name, ids, np.array(names), read, is_table=True)
+
+
+def joined(groups: Sequence[Group], name: str) -> Group:
+    """Put the columns of groups with the same stimuli side by side."""
+
+    def read(positions: np.ndarray) -> Iterator[np.ndarray]:
+        for group in groups:
+            yield from group.read(positions)
+
+    columns = np.concatenate([group.columns for group in groups])
+    return Group(name, groups[0].stimulus_id, columns, read)

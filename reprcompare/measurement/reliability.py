@@ -33,9 +33,7 @@ REGION: Final = (
 )
 
 
-def spearman_brown(
-    reliability: np.ndarray | float, factor: np.ndarray | float
-) -> np.ndarray:
+def spearman_brown(reliability: np.ndarray | float, factor: np.ndarray | float) -> np.ndarray:
     """Predict the reliability of a measurement that is `factor` times as long.
 
     Parameters

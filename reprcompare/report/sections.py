@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 
 from reprcompare.audit import Audit
 from reprcompare.comparison import Comparison, plot_layers
+from reprcompare.encoding import Encoding
 from reprcompare.errors import InvalidInputError, listing
+from reprcompare.report.encoding import encoding_section
 from reprcompare.report.figures import plot_by_region, plot_components
 from reprcompare.report.page import Page, Section
 from reprcompare.report.plots import Plot
@@ -217,6 +219,7 @@ def figure_section(result: Figure, title: str = "Figure") -> Section:
 SHOWN: dict[type, Callable[..., Section]] = {
     Audit: audit_section,
     Comparison: comparison_section,
+    Encoding: encoding_section,
     MixedModel: model_section,
     NetworkContrast: contrast_section,
     PairFits: fits_section,
@@ -262,7 +265,7 @@ def report(title: str, results: Any) -> Page:
     title
         Of the page.
     results
-        One or a list, shown in this order: what `audit`, `compare`, `mixed_model` and
+        One or a list, shown in this order: what `audit`, `compare`, `encode`, `mixed_model` and
         `per_network_contrast` return, tables, figures, sections.
 
     Returns

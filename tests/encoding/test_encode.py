@@ -95,7 +95,7 @@ def test_predictions_come_back_labelled_and_give_the_scores(simulated):
 def test_groups_split_r2_and_the_noise_group_gets_little(simulated):
     network, brain, _ = simulated()
     parts = {name: select(network, region=name) for name in ("early", "late")}
-    found = encode(parts, brain, **QUICK)
+    found = encode(parts, brain, n_iter=4, **QUICK)
     split = found.groups.pivot_table(index="neuroid_id", columns="group", values="r2")
     table = found.table.set_index("neuroid_id")
     np.testing.assert_allclose(split.sum(axis=1), table["r2"][split.index], atol=1e-4)
@@ -104,13 +104,13 @@ def test_groups_split_r2_and_the_noise_group_gets_little(simulated):
 
 
 def test_variance_is_partitioned_and_parts_sum(simulated):
-    network, brain, _ = simulated(n=150)
+    network, brain, _ = simulated(n=100)
     late = select(network, region="late")
     half = late.isel(neuroid=slice(0, 6))
     found = encode(
         {"a": half, "b": late.isel(neuroid=slice(3, 9)), "c": select(network, region="early")},
         brain,
-        n_iter=4,
+        n_iter=2,
         partition=True,
         **QUICK,
     )
@@ -138,6 +138,7 @@ def test_negative_shared_variance_is_explained():
             "b": pd.DataFrame(nuisance + 0.01 * random.normal(size=(300, 1)), index=ids),
         },
         target,
+        n_iter=4,
         partition=True,
         **QUICK,
     )
@@ -283,10 +284,12 @@ def test_partial_least_squares_is_that_of_scikit_learn(simulated):
     assert found.table["n_components"].eq(3).all()
 
 
-@pytest.mark.parametrize("model", ["ridge", "pca", "pls"])
-@pytest.mark.parametrize("kernel", ["linear", "rbf", "polynomial", "cosine"])
+@pytest.mark.parametrize(
+    ("model", "kernel"),
+    [("pca", "linear"), ("pls", "rbf"), ("ridge", "rbf"), ("ridge", "cosine")],
+)
 def test_every_model_and_kernel_predicts(simulated, model, kernel):
-    network, brain, _ = simulated(n=120)
+    network, brain, _ = simulated(n=120, n_neuroids=2)
     late = select(network, region="late")
     assert encode(late, brain, model, kernel=kernel, **QUICK).table["r"].mean() > 0.6
 
@@ -328,17 +331,18 @@ def test_workers_give_the_same(simulated):
     pd.testing.assert_frame_equal(one.table, other.table, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_score_of_new_stimuli():
     """Of many data sets, in how many the interval holds the mean score over data sets."""
     covered, scores = [], []
     weights = np.random.default_rng(99).normal(size=(6, 1))
-    for seed in range(60):
+    for seed in range(30):
         random = np.random.default_rng(seed)
         columns = random.normal(size=(150, 6))
         target = columns @ weights + 2 * random.normal(size=(150, 1))
         ids = [f"s{k}" for k in range(150)]
         brain = build_recording(target, stimulus_id=ids, region="IT", subject="m")
-        row = encode(pd.DataFrame(columns, index=ids), brain, n_bootstrap=200).regions.iloc[0]
+        row = encode(pd.DataFrame(columns, index=ids), brain, n_bootstrap=100).regions.iloc[0]
         covered.append((row["r_low"], row["r_high"]))
         scores.append(row["r"])
     inside = [low <= np.mean(scores) <= high for low, high in covered]
@@ -372,8 +376,8 @@ def test_wrong_data_get_a_sentence(simulated):
         encode([1, 2], brain)
     with pytest.raises(NotIdentifiableError, match="same for all stimuli"):
         encode(network.assign(activity=xr.zeros_like(network.activity)), brain)
-    steps = network.expand_dims(training_step=[0, 1])
+    steps = network.drop_vars("label", errors="ignore").expand_dims(training_step=[0, 1])
     with pytest.raises(InvalidInputError, match="axis 'training_step'"):
         encode(steps, brain)
     with pytest.raises(InvalidInputError, match="the brain still has the axis"):
-        encode(network, brain.expand_dims(training_step=[0, 1]))
+        encode(network, steps)

@@ -1,0 +1,264 @@
+"""Universality: which dimensions of a network other networks, and a brain, have as well."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
+
+from reprcompare.encoding.fitting import fit
+from reprcompare.encoding.folds import make_folds
+from reprcompare.encoding.grams import gram
+from reprcompare.encoding.models import find_model, search_of
+from reprcompare.encoding.predictors import Group, candidates_of, joined
+from reprcompare.encoding.responses import prepared_rows
+from reprcompare.encoding.scores import correlation, fold_centred
+from reprcompare.encoding.systems import Stimuli, systems_of
+from reprcompare.errors import InvalidInputError, NotIdentifiableError
+from reprcompare.recording import common_stimuli, labels_of, select
+
+SENTENCE: Final = (
+    "Principal components of every network over {n} stimuli were predicted from every other "
+    "network by ridge regression, nested ({folds} outer folds over stimuli, penalties chosen "
+    "inside); a score is the correlation within folds, averaged over folds. Universality of a "
+    "component is the median over the other networks (Chen & Bonner 2025)."
+)
+
+
+@dataclass(frozen=True)
+class Universality:
+    """How far components of networks are shared.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a network, region and component (from 1): variance (fraction of the total),
+        universality (median over the other networks), low, high (quartiles over them),
+        n_networks, and brain_similarity (median over the subjects and regions of the brain) where
+        one was given.
+    pairs : pandas.DataFrame
+        r of every component from every other network, and from every subject and region of the
+        brain.
+    method : str
+        What was done, in words.
+    """
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    method: str
+
+    def plot(self) -> Figure:
+        """Draw universality over components, and brain similarity against it where there is one."""
+        from reprcompare.encoding.figures import plot_universality
+
+        return plot_universality(self.table)
+
+
+def universality(
+    recordings: Mapping[str, xr.Dataset] | Sequence[xr.Dataset],
+    brain: xr.Dataset | None = None,
+    *,
+    n_components: int = 20,
+    cv: int = 5,
+    inner_cv: int = 5,
+    alphas: Sequence[float] | np.ndarray | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+    device: str = "cpu",
+) -> Universality:
+    """Score every principal component of every network by how well the other networks predict it.
+
+    Parameters
+    ----------
+    recordings
+        Networks by name, or a list of them. Every subject of a recording is a network. A region is
+        predicted by the region of the same name of every other network, or by all of its regions
+        together where it has none.
+    brain
+        A recording from which components are predicted likewise: brain similarity.
+    n_components
+        Components of each region, largest variance first.
+    cv, inner_cv, alphas, seed, precision, device
+        As for `encode`.
+
+    Returns
+    -------
+    Universality
+
+    Raises
+    ------
+    NotIdentifiableError
+        If there are fewer than two networks.
+    InvalidInputError
+        If a number is out of range.
+    LabelMismatchError
+        If they share no stimuli.
+
+    References
+    ----------
+    Chen & Bonner 2025, Universal dimensions of visual representation, Science Advances 11
+    (arXiv 2408.12804).
+
+    Examples
+    --------
+    >>> from reprcompare.recording import build_recording
+    >>> random = np.random.default_rng(0)
+    >>> shared, ids = random.normal(size=(40, 1)), [f"s{k}" for k in range(40)]
+    >>> nets = {
+    ...     name: build_recording(
+    ...         np.concatenate([3 * shared, random.normal(size=(40, 2))], axis=1),
+    ...         stimulus_id=ids, region="fc", subject=name, kind="network")
+    ...     for name in ("a", "b", "c")
+    ... }
+    >>> found = universality(nets, n_components=2)
+    >>> (found.table.groupby("component")["universality"].min() > 0.9).tolist()
+    [True, False]
+    """
+    if n_components < 1:
+        raise InvalidInputError(f"n_components must be at least 1, got {n_components}.")
+    networks = [part for item in _named(recordings) for part in _networks(*item)]
+    names = list(dict.fromkeys(part.name for part in networks))
+    if len(names) < 2:
+        raise NotIdentifiableError(
+            "universality compares networks with each other and needs at least two of them; every "
+            "subject of a recording counts as one."
+        )
+    sources = _sources(networks)
+    if brain is not None:
+        sources += [
+            replace(part, kind="brain")
+            for part in _networks("brain", prepared_rows(brain, keep=False))
+        ]
+    ids, positions = common_stimuli(*(part.group.stimulus_id for part in [*networks, *sources]))
+    order = np.argsort(ids)
+    where = [places[order] for places in positions]
+    folds = make_folds(pd.DataFrame({"stimulus_id": ids[order]}), cv, inner_cv, seed=seed)
+    search = search_of(find_model("ridge", 1)[1], 1, alphas, None, 0, seed)
+    found = [
+        _components(gram(part.group, places, precision="float64"), n_components)
+        for part, places in zip(networks, where, strict=False)
+    ]
+    rows = []
+    for source, places in zip(sources, where[len(networks) :], strict=True):
+        asked = [t for t, target in enumerate(networks) if source.predicts(target, networks)]
+        if not asked:
+            continue
+        stimuli = Stimuli([places], np.arange(len(ids)), np.zeros(len(ids), int), (0,))
+        systems = systems_of([source.group], stimuli, lambda k: k, True, None, precision, device)
+        wanted = np.concatenate([found[t][0] for t in asked], axis=1)
+        fitted = fit(systems, wanted, folds, search, precision=precision, device=device)
+        r = correlation(
+            fold_centred(wanted, folds.outer),
+            fold_centred(fitted.predicted.astype(float), folds.outer),
+            folds.outer,
+        )
+        ends = np.cumsum([found[t][0].shape[1] for t in asked])[:-1]
+        for t, own in zip(asked, np.split(r, ends), strict=True):
+            target = (networks[t].name, networks[t].region)
+            rows += [
+                (*target, component, source.kind, source.name, source.region, float(value))
+                for component, value in enumerate(own, start=1)
+            ]
+    pairs = pd.DataFrame(
+        rows, columns=["network", "region", "component", "kind", "source", "source_region", "r"]
+    )
+    said = SENTENCE.format(n=len(ids), folds=folds.number)
+    if brain is not None:
+        said += " Brain similarity is the same from every subject and region of the brain."
+    return Universality(_summary(pairs, networks, [variance for _, variance in found]), pairs, said)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A region of a network or a brain; the region "" is all of them together."""
+
+    name: str
+    region: str
+    group: Group
+    kind: str = "network"
+
+    def predicts(self, target: "_Part", networks: "Sequence[_Part]") -> bool:
+        """Tell whether it predicts a target: brains do, networks by the region of the same name."""
+        if self.kind == "brain":
+            return True
+        if self.name == target.name:
+            return False
+        has = any(p.name == self.name and p.region == target.region for p in networks)
+        return self.region == (target.region if has else "")
+
+
+def _named(
+    recordings: Mapping[str, xr.Dataset] | Sequence[xr.Dataset],
+) -> Iterator[tuple[str, xr.Dataset]]:
+    if isinstance(recordings, xr.Dataset):
+        yield "", recordings
+    elif isinstance(recordings, Mapping):
+        yield from recordings.items()
+    else:
+        names = [str(item.attrs.get("identifier") or "") for item in recordings]
+        distinct = len(set(names)) == len(names)
+        for number, (name, item) in enumerate(zip(names, recordings, strict=True)):
+            yield (name if distinct else f"{name or 'network'} {number + 1}"), item
+
+
+def _networks(name: str, recording: xr.Dataset) -> Iterator[_Part]:
+    """Yield every region of every subject of a recording."""
+    subjects = labels_of(recording, "subject")
+    for subject in subjects:
+        own = select(recording, subject=subject)
+        called = name if len(subjects) == 1 and name else " ".join(filter(None, (name, subject)))
+        for region in labels_of(own, "region"):
+            group = candidates_of({region: select(own, region=region)})[0].groups[0]
+            yield _Part(called, region, group)
+
+
+def _sources(networks: Sequence[_Part]) -> list[_Part]:
+    """Return what predicts: every region, and whole networks for regions that they do not have."""
+    regions = {part.region for part in networks}
+    whole = []
+    for name in dict.fromkeys(part.name for part in networks):
+        own = [part for part in networks if part.name == name]
+        if regions - {part.region for part in own}:
+            whole.append(_Part(name, "", joined([part.group for part in own], name)))
+    return [*networks, *whole]
+
+
+def _components(kernel: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores of the leading components, each of variance 1, and fractions of variance."""
+    means = kernel.mean(axis=0)
+    values, vectors = np.linalg.eigh(kernel - means - means[:, None] + means.mean())
+    values, vectors = values[::-1], vectors[:, ::-1]
+    number = min(most, int((values > 1e-10 * values[0]).sum()))
+    if number == 0:
+        raise NotIdentifiableError("a network's region does not vary over stimuli.")
+    return vectors[:, :number] * np.sqrt(len(kernel)), values[:number] / values.clip(0).sum()
+
+
+def _summary(
+    pairs: pd.DataFrame, networks: Sequence[_Part], variances: Sequence[np.ndarray]
+) -> pd.DataFrame:
+    scores = {
+        key: part["r"] for key, part in pairs.groupby(["network", "region", "component", "kind"])
+    }
+    rows = []
+    for part, variance in zip(networks, variances, strict=True):
+        for component, fraction in enumerate(variance, start=1):
+            others = scores[part.name, part.region, component, "network"]
+            seen = scores.get((part.name, part.region, component, "brain"))
+            rows.append(
+                {
+                    "network": part.name,
+                    "region": part.region,
+                    "component": component,
+                    "variance": float(fraction),
+                    "universality": others.median(),
+                    "low": others.quantile(0.25),
+                    "high": others.quantile(0.75),
+                    "n_networks": len(others),
+                    "brain_similarity": np.nan if seen is None else seen.median(),
+                }
+            )
+    return pd.DataFrame(rows)
