@@ -12,8 +12,7 @@ import xarray as xr
 from scipy import stats
 
 from reprcompare.audit.decodability import held_out_decoding
-from reprcompare.audit.design import columns_of
-from reprcompare.recording import reported_features
+from reprcompare.recording import columns_of, reported_features
 
 FEWEST = 20
 """Presentations beyond the number of stimuli that are needed."""
