@@ -58,7 +58,7 @@ def plot_by_region(
     ends = [f"{measure}_low", f"{measure}_high"] if alone else []
     columns = [measure, *ends] if chance is None else [measure, chance, *ends]
     table = subject_means(table, columns, [*panels, "region", "feature"])
-    parts = _panels(table, panels)
+    parts = panels_of(table, panels)
     features = list(dict.fromkeys(table["feature"]))
     colours = colours_of(features)
     widest = max(rows["region"].nunique() for _, rows in parts)
@@ -90,7 +90,8 @@ def plot_by_region(
     return figure
 
 
-def _panels(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+def panels_of(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Cut a table into what gets a panel each, with the title of the panel."""
     if not by:
         return [("", table)]
     return [

@@ -10,6 +10,7 @@ from reprcompare.audit import Audit
 from reprcompare.comparison import Comparison, plot_layers
 from reprcompare.encoding import Encoding
 from reprcompare.errors import InvalidInputError, listing
+from reprcompare.report.curves import plot_along
 from reprcompare.report.encoding import encoding_section
 from reprcompare.report.figures import plot_by_region, plot_components
 from reprcompare.report.page import Page, Section
@@ -26,6 +27,8 @@ from reprcompare.theory import PairFits
 def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str] = ()) -> Section:
     """Show an audit: share, density and decodability over regions, and principal components.
 
+    Of a recording made over training, regions are shown as they were at its last step.
+
     Parameters
     ----------
     result
@@ -35,7 +38,8 @@ def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str
     panels
         Columns whose combinations get a panel each.
     """
-    table, name = result.table, _anchor(title)
+    name = _anchor(title)
+    table, over_training = _last_step(result.table), "training_step" in result.table
     points = (
         "Points are subjects, bars 95 % intervals of their mean (t)."
         if table["subject"].nunique() > 1
@@ -56,6 +60,20 @@ def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str
                 f"{name}-density",
                 plot_by_region(table, "density", "fraction of neuroids", panels),
                 f"Density: fraction of neuroids in which a feature explains over 10 %. {points}",
+                table,
+            )
+        )
+        plots.append(
+            Plot(
+                f"{name}-density-sweep",
+                plot_along(
+                    _last_step(result.density),
+                    "threshold",
+                    "density",
+                    ("threshold (fraction of a neuroid's variance)", "density"),
+                    panels,
+                ),
+                "Density over thresholds, in the last region: thin lines are subjects.",
                 result.density,
             )
         )
@@ -81,13 +99,38 @@ def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str
         plots.append(
             Plot(
                 f"{name}-components",
-                plot_components(result.components, panels),
+                plot_components(_last_step(result.components), panels),
                 "Fraction of each principal component's scores that a feature explains, in the "
                 f"last region. {points}",
                 result.components,
             )
         )
-    return Section(title, [result.method], {f"{title}, every row": table}, plots, result.notes)
+    if over_training:
+        plots.append(
+            Plot(
+                f"{name}-training",
+                plot_along(
+                    result.table, "training_step", "share", ("training step", "share"), panels
+                ),
+                "Share over training, in the last region: thin lines are subjects.",
+                result.table,
+            )
+        )
+    tables = {
+        f"{title}, every row": result.table,
+        f"{title}, parts of the variance": result.parts,
+        f"{title}, regions": result.regions,
+    }
+    shown = {heading: rows for heading, rows in tables.items() if len(rows)}
+    return Section(title, [result.method], shown, plots, result.notes)
+
+
+def _last_step(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of every subject at its last training step."""
+    if "training_step" not in table:
+        return table
+    last = table.groupby("subject")["training_step"].transform("max")
+    return table[table["training_step"] == last]
 
 
 def comparison_section(

@@ -62,7 +62,7 @@ def test_figures_have_alternative_text_and_are_the_same_again():
     one, two = report("t", [result]), report("t", [result])
     assert one.html() == two.html()
     assert all(len(plot.caption) > 40 for plot in one.sections[0].plots)
-    assert one.html().count('role="img"') == len(one.sections[0].plots) == 4
+    assert one.html().count('role="img"') == len(one.sections[0].plots) == 5
 
 
 def test_sessions_of_a_subject_are_averaged_before_subjects_are():
@@ -98,3 +98,27 @@ def test_saving_replaces_the_page_whole(tmp_path):
     Page("u", []).save(path)
     assert "<title>u</title>" in path.read_text()
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_over_training_regions_are_shown_at_their_last_step():
+    rng = np.random.default_rng(0)
+    labels = pd.DataFrame(
+        {"easy": [0, 1] * 8, "hard": [0, 0, 1, 1] * 4}, index=[*"abcdefghijklmnop"]
+    )
+    steps = []
+    for strength in (0.0, 1.0, 3.0):
+        activity = strength * labels.to_numpy()[:, :1] + rng.standard_normal((16, 4))
+        steps.append(activity)
+    recording = build_recording(
+        steps[0], stimulus_id=list(labels.index), region="r", subject="s", labels=labels
+    )
+    grown = recording.drop_vars("activity").assign(
+        activity=(("training_step", "presentation", "neuroid"), np.stack(steps))
+    )
+    result = audit(grown.assign_coords(training_step=[0, 10, 20]), n_permutations=0)
+    section = report("t", [result]).sections[0]
+    plots = {plot.name: plot for plot in section.plots}
+    assert set(plots["bias-audit-share"].data["training_step"]) == {20}
+    assert set(plots["bias-audit-training"].data["training_step"]) == {0, 10, 20}
+    shares = section.tables["Bias audit, every row"]
+    assert len(shares) == 6

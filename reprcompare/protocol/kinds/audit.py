@@ -74,7 +74,8 @@ def run(table: AuditTable, bench: Bench) -> Outcome:
         **outcome.tables, neuroids=pd.DataFrame(), notes=list(notes), method=" ".join(methods)
     )
     outcome.results = [({}, whole)]
-    outcome.shown = {"panels": list(bench.cells[0].settings)}
+    several = ["recording"] * (len(table.recordings) > 1)
+    outcome.shown = {"panels": [*bench.cells[0].settings, *several]}
     return outcome
 
 
