@@ -10,15 +10,20 @@ correlation distances. So subjects share stimulus-specific signal and differ fro
   unrelated RDMs, and the difference of two such models, are true nulls.
 - equal: two models have the shared features, each beside 10 features of its own. They are equally
   good, and the difference is a true null.
-- ceiling: the model is the mean RDM of as many further subjects as the lower ceiling averages, so
-  its expected score *is* the lower ceiling.
+- ceiling: the model is the mean RDM of as many RDMs as the lower ceiling averages, which share the
+  features with the gain of a middling subject. Its expected score is the lower ceiling but for what
+  the spread of gains costs; that difference, the mean over simulations, is taken off before the
+  test (column `offset`, in standard deviations of the difference).
+- sampled: the same, but the model is the mean RDM of new *subjects*, gains and all. Whether such a
+  model lies above or below the ceiling depends on whom it was made of, which a test of the model at
+  hand is meant to find; its rate is shown for comparison and has no goal.
 - power: a model with the shared features at 0.4 beside 10 of its own against unrelated; two models
   with gains 1 and 0.7; a model with gain 1 against the ceiling.
 
-One row a cell, test and null; cells that are in the table already are skipped. `goal` says whether
-the false positive rate at 0.05 lies in [0.035, 0.065] for at least 12 subjects, and at most at
-0.065 below; `covers` the share of 95 % intervals with the truth, which for scores is their mean
-over simulations.
+One row a cell, test and null; what is in the table already is skipped. `goal` says whether the
+false positive rate at 0.05 lies in [0.035, 0.065] for at least 12 subjects, and at most at 0.065
+below; `covers` the share of 95 % intervals with the truth, which for scores is their mean over
+simulations.
 """
 
 import argparse
@@ -27,8 +32,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from reprcompare.comparison.inference import (
+    Interval,
     ceiling_interval,
     difference_interval,
     score_interval,
@@ -48,11 +55,16 @@ PERMUTATIONS = 99
 """Enough for an exact level; `compare` draws 1000, which adds a little power."""
 POWER_EVERY = 5
 """Power needs fewer simulations than a level."""
+LEVEL = 0.05
+COLUMNS = (
+    *("comparator", "n_subjects", "n_stimuli", "null", "test", "n_simulations"),
+    *("rejected", "covers", "goal", "offset", "cpu_seconds_of_part"),
+)
 CELLS = [
     (comparator, subjects, stimuli)
     for stimuli in (20, 92, 200)
-    for comparator in ("correlation", "rho-a", "cosine")
-    for subjects in (5, 12, 20)
+    for subjects in (12, 5, 20)
+    for comparator in ("rho-a", "correlation", "cosine")
 ] + [("whitened_correlation", 12, 92), ("tau-a", 12, 20)]
 
 
@@ -61,10 +73,12 @@ def rdm_of(features: np.ndarray) -> np.ndarray:
     return 1 - np.corrcoef(features)[np.triu_indices(len(features), 1)]
 
 
-def draw_subjects(rng: np.random.Generator, shared: np.ndarray, n: int) -> np.ndarray:
+def draw_subjects(
+    rng: np.random.Generator, shared: np.ndarray, n: int, spread: float = 0.3
+) -> np.ndarray:
     """RDMs (n, n_pairs) of subjects that share features with a gain of their own."""
     own = rng.normal(size=(n, len(shared), SUBJECT))
-    gains = np.exp(0.3 * rng.normal(size=n))
+    gains = np.exp(spread * rng.normal(size=n))
     return np.stack([rdm_of(np.hstack([g * shared, x])) for g, x in zip(gains, own, strict=True)])
 
 
@@ -73,83 +87,135 @@ def draw_model(rng: np.random.Generator, shared: np.ndarray, gain: float) -> np.
     return rdm_of(np.hstack([gain * shared, own]) if gain else own)
 
 
-def simulate(
+Found = dict[tuple[str, str], tuple[float, float, float, float]]
+"""By (null, test): value, standard error, degrees of freedom, and p where it is not theirs."""
+
+
+def of_interval(one: Interval) -> tuple[float, float, float, float]:
+    return one.value, one.se, one.df, np.nan
+
+
+def simulate_scores(
     comparator: Comparator,
+    shared: np.ndarray,
     n_subjects: int,
-    n_stimuli: int,
     rng: np.random.Generator,
-    *,
     power: bool,
-) -> dict[str, tuple[float, float, float]]:
-    """Return (p, low, high) of every test in one simulated experiment."""
-    shared = rng.normal(size=(n_stimuli, SHARED))
+) -> Found:
+    """Scores and their differences in one simulated experiment."""
+    n_stimuli = len(shared)
     brains = draw_subjects(rng, shared, n_subjects)
     gains = [0, 0, 1, 1] + ([0.7, 0.4] if power else [])
     models = [draw_model(rng, shared, gain) for gain in gains]
-    others = pooling_form(draw_subjects(rng, shared, n_subjects - 1), comparator).sum(axis=0)
-    scored = score_models([x[None] for x in (*models, others)], brains, comparator)
-    bound = ceiling_terms(brains, comparator)
-    *fixed, like_others = scored
+    scored = score_models([x[None] for x in models], brains, comparator)
     found = {
-        ("unrelated", "difference"): difference_interval(*fixed[:2], n_stimuli, "both"),
-        ("equal", "difference"): difference_interval(*fixed[2:4], n_stimuli, "both"),
+        ("unrelated", "difference"): difference_interval(*scored[:2], n_stimuli, "both"),
+        ("equal", "difference"): difference_interval(*scored[2:4], n_stimuli, "both"),
+        ("unrelated", "score"): score_interval(scored[0], n_stimuli, "both"),
+        ("equal", "score"): score_interval(scored[2], n_stimuli, "both"),
     }
-    result = {key: (one.p(), one.low, one.high) for key, one in found.items()}
-    for key, one in {("unrelated", "score"): fixed[0], ("equal", "score"): fixed[2]}.items():
-        interval = score_interval(one, n_stimuli, "both")
-        result[key] = (np.nan, interval.low, interval.high)
-    test = unrelated_test(models[0], brains, comparator, PERMUTATIONS, rng)
-    result["unrelated", "p_zero"] = (test.p, np.nan, np.nan)
-    ceiling = ceiling_interval(like_others, bound, n_stimuli, "both")
-    result["ceiling", "p_ceiling"] = (ceiling.p("less"), ceiling.low, ceiling.high)
     if power:
-        better = difference_interval(fixed[2], fixed[4], n_stimuli, "both")
-        weak = unrelated_test(models[5], brains, comparator, PERMUTATIONS, rng)
-        below = ceiling_interval(fixed[2], bound, n_stimuli, "both")
-        result["power", "difference"] = (better.p(), np.nan, np.nan)
-        result["power", "p_zero"] = (weak.p, np.nan, np.nan)
-        result["power", "p_ceiling"] = (below.p("less"), np.nan, np.nan)
+        found["power", "difference"] = difference_interval(scored[2], scored[4], n_stimuli, "both")
+    result = {key: of_interval(one) for key, one in found.items()}
+    related = {"unrelated": models[0]} | ({"power": models[5]} if power else {})
+    for null, model in related.items():
+        p = unrelated_test(model, brains, comparator, PERMUTATIONS, rng).p
+        result[null, "p_zero"] = (np.nan, np.nan, np.nan, p)
     return result
 
 
-def run_cell(name: str, n_subjects: int, n_stimuli: int, n_simulations: int) -> pd.DataFrame:
+def simulate_ceiling(
+    comparator: Comparator,
+    shared: np.ndarray,
+    n_subjects: int,
+    rng: np.random.Generator,
+    power: bool,
+) -> Found:
+    """Differences from the lower ceiling in one simulated experiment."""
+    brains = draw_subjects(rng, shared, n_subjects)
+    bound = ceiling_terms(brains, comparator)
+    models = {"ceiling": _mean_of_others(rng, shared, n_subjects, comparator, spread=0)}
+    if power:
+        models["sampled"] = _mean_of_others(rng, shared, n_subjects, comparator, spread=0.3)
+        models["power"] = draw_model(rng, shared, 1)
+    scored = score_models([x[None] for x in models.values()], brains, comparator)
+    found = {}
+    for null, one in zip(models, scored, strict=True):
+        interval = ceiling_interval(one, bound, len(shared), "both")
+        assert interval is not None
+        found[null, "p_ceiling"] = of_interval(interval)
+    return found
+
+
+def _mean_of_others(
+    rng: np.random.Generator,
+    shared: np.ndarray,
+    n_subjects: int,
+    comparator: Comparator,
+    spread: float,
+) -> np.ndarray:
+    others = draw_subjects(rng, shared, n_subjects - 1, spread)
+    return pooling_form(others, comparator).sum(axis=0)
+
+
+PARTS = {"scores": simulate_scores, "ceiling": simulate_ceiling}
+
+
+def run_cell(
+    part: str, name: str, n_subjects: int, n_stimuli: int, n_simulations: int
+) -> pd.DataFrame:
     comparator = find_comparator(name)
-    rng = np.random.default_rng([n_subjects, n_stimuli, CELLS.index((name, n_subjects, n_stimuli))])
+    number = CELLS.index((name, n_subjects, n_stimuli))
+    rng = np.random.default_rng([n_subjects, n_stimuli, number, list(PARTS).index(part)])
     start = time.process_time()
-    drawn: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
-    for number in range(n_simulations):
-        one = simulate(comparator, n_subjects, n_stimuli, rng, power=number % POWER_EVERY == 0)
+    drawn: dict[tuple[str, str], list[tuple[float, ...]]] = {}
+    for k in range(n_simulations):
+        shared = rng.normal(size=(n_stimuli, SHARED))
+        one = PARTS[part](comparator, shared, n_subjects, rng, k % POWER_EVERY == 0)
         for key, values in one.items():
             drawn.setdefault(key, []).append(values)
     seconds = time.process_time() - start
     rows = []
     for (null, test), values in drawn.items():
-        p, low, high = np.array(values).T
-        truth = np.mean((low + high) / 2) if test == "score" else 0.0
-        if (null, test) == ("unrelated", "score") and comparator.unrelated == 0:
-            truth = 0.0
-        rejected = np.nan if np.isnan(p).all() else np.mean(p <= 0.05)
         rows.append(
-            {
-                "comparator": name,
-                "n_subjects": n_subjects,
-                "n_stimuli": n_stimuli,
-                "null": null,
-                "test": test,
-                "n_simulations": len(values),
-                "rejected": rejected,
-                "covers": np.nan
-                if np.isnan(low).all()
-                else np.mean((low <= truth) & (truth <= high)),
-                "goal": goal(null, n_subjects, rejected),
-                "cpu_seconds_of_cell": round(seconds, 1),
-            }
+            {"comparator": name, "n_subjects": n_subjects, "n_stimuli": n_stimuli}
+            | {"null": null, "test": test, "n_simulations": len(values)}
+            | summary(null, test, np.array(values), comparator, n_subjects)
+            | {"cpu_seconds_of_part": round(seconds, 1)}
         )
     return pd.DataFrame(rows)
 
 
+def summary(
+    null: str, test: str, values: np.ndarray, comparator: Comparator, n_subjects: int
+) -> dict[str, object]:
+    """How often a test rejected and an interval held the truth."""
+    value, se, df, p = values.T
+    if test == "p_zero":
+        rejected = float(np.mean(p <= LEVEL))
+        return {"rejected": rejected, "covers": np.nan, "goal": goal(null, n_subjects, rejected)}
+    truth, offset = 0.0, np.nan
+    if null == "ceiling" or (test == "score" and (null == "equal" or comparator.unrelated != 0)):
+        truth = float(value.mean())
+        offset = truth / value.std() if null == "ceiling" else np.nan
+    t = (value - truth) / se
+    covers = float(np.mean(np.abs(t) <= stats.t.ppf(1 - LEVEL / 2, df)))
+    if test == "score":
+        return {"rejected": np.nan, "covers": covers, "goal": ""}
+    below = stats.t.cdf(t, df)
+    tail = below if test == "p_ceiling" else 2 * np.minimum(below, 1 - below)
+    rejected = float(np.mean(tail <= LEVEL))
+    no_goal = null in ("power", "sampled")
+    return {
+        "rejected": rejected,
+        "covers": np.nan if no_goal else covers,
+        "goal": "" if no_goal else goal(null, n_subjects, rejected),
+        "offset": round(offset, 3),
+    }
+
+
 def goal(null: str, n_subjects: int, rejected: float) -> str:
-    if null == "power" or np.isnan(rejected):
+    if null == "power":
         return ""
     lowest = 0.035 if n_subjects >= 12 else 0.0
     return "met" if lowest <= rejected <= 0.065 else "missed"
@@ -158,19 +224,25 @@ def goal(null: str, n_subjects: int, rejected: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--simulations", type=int, default=2000)
-    parser.add_argument("--part", default="0/1", help="this process's share of the cells, as 0/2")
+    parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--stimuli", nargs="*", type=int, default=[20, 92, 200])
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
-    share, parts = map(int, arguments.part.split("/"))
-    for name, n_subjects, n_stimuli in CELLS[share::parts]:
-        if arguments.out.exists():
-            done = pd.read_csv(arguments.out)
-            cell = (done.comparator == name) & (done.n_subjects == n_subjects)
-            if (cell & (done.n_stimuli == n_stimuli)).any():
+    for part in arguments.parts:
+        for name, n_subjects, n_stimuli in CELLS:
+            if n_stimuli not in arguments.stimuli:
                 continue
-        table = run_cell(name, n_subjects, n_stimuli, arguments.simulations)
-        table.to_csv(arguments.out, mode="a", header=not arguments.out.exists(), index=False)
-        print(table.to_string(index=False), flush=True)
+            if arguments.out.exists():
+                done = pd.read_csv(arguments.out)
+                cell = (done.comparator == name) & (done.n_subjects == n_subjects)
+                of_part = (done.null == "ceiling") == (part == "ceiling")
+                if (cell & (done.n_stimuli == n_stimuli) & of_part).any():
+                    continue
+            table = run_cell(part, name, n_subjects, n_stimuli, arguments.simulations)
+            table = table.reindex(columns=COLUMNS)
+            new = not arguments.out.exists()
+            table.to_csv(arguments.out, mode="a", header=new, index=False)
+            print(table.to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from reprcompare.comparison.result import Comparison
 from reprcompare.errors import InvalidInputError, NotIdentifiableError
 from reprcompare.geometry import (
     RESAMPLED,
+    CeilingTerms,
     Comparator,
     Subjects,
     bootstrap_errors,
@@ -270,7 +271,7 @@ def _scores(
     ]
 
 
-def _row(one: Scored, n_stimuli: int, over: str, bound: np.ndarray | None) -> dict[str, Any]:
+def _row(one: Scored, n_stimuli: int, over: str, bound: CeilingTerms | None) -> dict[str, Any]:
     below = None if bound is None else ceiling_interval(one, bound, n_stimuli, over)
     return {
         "score": one.score,

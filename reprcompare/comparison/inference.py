@@ -7,16 +7,18 @@ import numpy as np
 from scipy import stats
 
 from reprcompare.geometry import (
+    CeilingTerms,
     Comparator,
     Variance,
     influences,
+    pair_variance,
     predict_held_out,
     score_variance,
 )
 
 CONFIDENCE = 0.95
-FEWEST_FOR_CEILING = 3
-"""With two subjects the two folds of the lower ceiling are the same number: no variance."""
+FEWEST_FOR_CEILING = 4
+"""The ceiling is a mean over pairs of subjects, and any two pairs of three subjects share one."""
 
 
 @dataclass(frozen=True)
@@ -170,23 +172,27 @@ def disattenuated(score: float, brain: float, model: float, comparator: Comparat
 
 def score_interval(one: Scored, n_stimuli: int, over: str) -> Interval:
     """Interval of a score over new subjects, stimuli or both, and new networks if several."""
-    return _interval(one.score, one.terms, n_stimuli, over, [one.networks])
+    return _interval(one.score, score_variance(one.terms, n_stimuli, over), [one.networks])
 
 
 def difference_interval(a: Scored, b: Scored, n_stimuli: int, over: str) -> Interval:
     """Interval of the difference between two models, measured on the same subjects and stimuli."""
-    return _interval(
-        a.score - b.score, a.terms - b.terms, n_stimuli, over, [a.networks, b.networks]
-    )
+    variance = score_variance(a.terms - b.terms, n_stimuli, over)
+    return _interval(a.score - b.score, variance, [a.networks, b.networks])
 
 
-def ceiling_interval(one: Scored, bound: np.ndarray, n_stimuli: int, over: str) -> Interval | None:
+def ceiling_interval(
+    one: Scored, bound: CeilingTerms, n_stimuli: int, over: str
+) -> Interval | None:
     """Interval of the difference between a model and the lower noise ceiling.
+
+    The ceiling is the score of a mean of other subjects, so it varies as a mean over pairs of
+    subjects does, and so does the difference.
 
     Parameters
     ----------
     one
-    bound : array, shape (n_subjects, n_pairs)
+    bound
         From `ceiling_terms`.
     n_stimuli, over
         As for `score_variance`.
@@ -194,27 +200,19 @@ def ceiling_interval(one: Scored, bound: np.ndarray, n_stimuli: int, over: str) 
     Returns
     -------
     Interval, or None
-        None for fewer than three subjects.
+        None for fewer than four subjects, any two pairs of which share one.
     """
-    n_subjects = len(bound)
+    n_subjects = len(bound.unit)
     if n_subjects < FEWEST_FOR_CEILING:
         return None
-    terms = one.terms - bound
-    # Every subject is compared with the mean of the others, which moves when one is exchanged: as
-    # with a jackknife, the derivative at all of them understates it by one subject.
-    deviation = terms.mean(axis=1, keepdims=True) - terms.mean()
-    terms = terms + deviation * (np.sqrt((n_subjects - 1) / (n_subjects - 2)) - 1)
-    return _interval(one.score - float(bound.mean()), terms, n_stimuli, over, [one.networks])
+    terms = one.terms
+    blocks = ((terms[s] + terms[s + 1 :]) / 2 - bound.of_pairs(s) for s in range(n_subjects - 1))
+    variance = pair_variance(blocks, n_subjects, n_stimuli, over)
+    return _interval(one.score - bound.mean, variance, [one.networks])
 
 
-def _interval(
-    value: float,
-    terms: np.ndarray,
-    n_stimuli: int,
-    over: str,
-    networks: Sequence[Variance | None],
-) -> Interval:
-    parts = [score_variance(terms, n_stimuli, over), *(one for one in networks if one)]
+def _interval(value: float, variance: Variance, networks: Sequence[Variance | None]) -> Interval:
+    parts = [variance, *(one for one in networks if one)]
     parts = [part for part in parts if part.total > 0]
     if not parts:
         return Interval(value, np.nan, np.nan, np.nan, np.nan)

@@ -9,6 +9,7 @@ from reprcompare.geometry.bootstrap import (
 )
 from reprcompare.geometry.ceiling import (
     Ceiling,
+    CeilingTerms,
     ceiling_terms,
     noise_ceiling,
     permute_stimuli,
@@ -57,7 +58,7 @@ from reprcompare.geometry.partial import feature_contributions
 from reprcompare.geometry.permutation import Unrelated, tested_through, unrelated_test
 from reprcompare.geometry.products import Products, resampled_products, score_rdms
 from reprcompare.geometry.rdm import METRICS, rdm, residual_precision
-from reprcompare.geometry.variance import RESAMPLED, Variance, score_variance
+from reprcompare.geometry.variance import RESAMPLED, Variance, pair_variance, score_variance
 
 __all__ = [
     "COMPARATORS",
@@ -69,6 +70,7 @@ __all__ = [
     "RESAMPLED",
     "Bootstrap",
     "Ceiling",
+    "CeilingTerms",
     "ClassScores",
     "Comparator",
     "Covariances",
@@ -98,6 +100,7 @@ __all__ = [
     "linear_predictivity",
     "noise_ceiling",
     "noise_covariances",
+    "pair_variance",
     "permute_stimuli",
     "poisson_cv",
     "pooling_form",

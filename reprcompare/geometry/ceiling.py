@@ -122,12 +122,48 @@ def _bounds(
     return float(np.mean(folds)), float(upper)
 
 
-def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> np.ndarray:
-    r"""Decompose the lower ceiling over subjects and pairs of stimuli, as scores are.
+@dataclass(frozen=True)
+class CeilingTerms:
+    r"""The lower ceiling as a mean over pairs of subjects and pairs of stimuli.
 
-    A subject acts on the ceiling in two ways: through its own fold, and through the mean in the
-    folds of the others. With unit-length RDMs y and the mean p of the others, the second part is
-    the derivative of the cosine of y_s and p_s by the weight of y_t in p_s.
+    With h the mean product of the unit-length RDMs of two different subjects, the mean cosine of a
+    subject and the mean of the others is close to
+
+    .. math:: g(h) = h \sqrt{\frac{n - 1}{1 + (n - 2) h}},
+
+    so a pair of subjects moves the ceiling by g'(h) times the deviation of its product from h.
+
+    Attributes
+    ----------
+    mean
+        The lower ceiling.
+    influence : array, shape (n_pairs,)
+        Of every pair of stimuli, with mean zero.
+    unit : array, shape (n_subjects, n_pairs)
+        RDMs at unit length, as they are averaged.
+    average : array, shape (n_pairs,)
+        Products of the RDMs of two subjects, times n_pairs; mean over all pairs of subjects.
+    slope
+        g'(h), on the scale of the comparator.
+    """
+
+    mean: float
+    influence: np.ndarray
+    unit: np.ndarray
+    average: np.ndarray
+    slope: float
+
+    def of_pairs(self, subject: int) -> np.ndarray:
+        """Return the terms of a subject with those after it, (n_subjects - 1 - subject, n_pairs).
+
+        Over all pairs of subjects their mean is the lower ceiling plus the influence.
+        """
+        products = self.unit.shape[1] * self.unit[subject] * self.unit[subject + 1 :]
+        return self.mean + self.influence + self.slope * (products - self.average)
+
+
+def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> CeilingTerms:
+    """Decompose the lower ceiling over pairs of subjects and pairs of stimuli.
 
     Parameters
     ----------
@@ -137,28 +173,26 @@ def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> np.ndarray:
 
     Returns
     -------
-    numpy.ndarray, shape (n_subjects, n_pairs)
-        Its mean is the lower ceiling. Ranks are taken as fixed in the second part.
+    CeilingTerms
+        Ranks are taken as fixed in the part that belongs to subjects.
     """
+    n, n_pairs = brains.shape
     pooled = pooling_form(brains, comparator)
     total = pooled.sum(axis=0)
-    n_subjects, n_pairs = brains.shape
-    terms = np.empty((n_subjects, n_pairs))
-    through_others = np.zeros((n_subjects, n_pairs))
-    gap = np.zeros(n_pairs)
-    gaps = np.empty((n_subjects, n_pairs))
+    folds = [
+        next(influences((total - own)[None], one[None], comparator))
+        for own, one in zip(pooled, brains, strict=True)
+    ]
+    mean = float(np.mean([score[0] for score, _ in folds]))
     unit = pooled - pooled.mean(axis=1, keepdims=True) if comparator.centred else pooled
     unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
-    everyone = unit.sum(axis=0)
-    for s in range(n_subjects):
-        score, influence = next(influences((total - pooled[s])[None], brains[s][None], comparator))
-        terms[s] = score[0] + influence[0]
-        others = everyone - unit[s]
-        length = np.linalg.norm(others)
-        direction = others / length
-        gaps[s] = (unit[s] - (unit[s] @ direction) * direction) / length
-        gap += gaps[s]
-    for t in range(n_subjects):
-        through_others[t] = n_pairs * unit[t] * (gap - gaps[t])
-    # Giving a pair more weight leaves the means as they are: this part belongs to subjects only.
-    return terms + through_others - through_others.mean(axis=0)
+    average = n_pairs * (unit.sum(axis=0) ** 2 - (unit**2).sum(axis=0)) / (n * (n - 1))
+    h = float(average.mean())
+    length = 1 + (n - 2) * h
+    slope = np.sqrt(n - 1) * (1 + (n - 2) * h / 2) / length**1.5
+    cosine = h * np.sqrt((n - 1) / length)
+    if comparator.family == "sign" and cosine > 0:
+        slope *= mean / cosine
+    return CeilingTerms(
+        mean, np.mean([own[0] for _, own in folds], axis=0), unit, average, float(slope)
+    )

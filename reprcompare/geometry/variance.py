@@ -11,15 +11,21 @@ part that belongs to single pairs three times or twice, which is why they are to
 unrelated RDMs (the same two-factor argument as in Schuett et al. 2023, eLife 12:e82566, eq. 20,
 carried to pairs). In econometrics the estimator is known as dyadic and multiway clustering
 (Cameron, Gelbach & Miller 2011; Aronow, Samii & Assenova 2015).
+
+The lower noise ceiling is a mean over *pairs* of subjects, and is treated over subjects as scores
+are over stimuli: see `pair_variance`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from scipy import sparse
 
 RESAMPLED = ("both", "stimuli", "subjects")
 FLOOR = 0.6
-"""The variance over stimuli is not taken below this part of that of independent pairs.
+"""A variance over stimuli or pairs of subjects is at least this part of that of independent pairs.
 
 With few stimuli the unbiased estimate is itself so variable that a test on it rejects too often
 when it happens to be small. Chosen on simulations with 20 stimuli (benchmarks/results).
@@ -74,40 +80,113 @@ def score_variance(terms: np.ndarray, n_stimuli: int, over: str = "both") -> Var
     if over == "subjects":
         return Variance(subjects, subjects, 0.0, n_subjects - 1)
     mean = terms.mean(axis=0)
-    over_stimuli = _over_stimuli(mean, n_stimuli)
+    over_stimuli, independent = _over_dyads(mean, n_stimuli)
     # Terms are centred at the estimate itself, which costs one stimulus.
-    independent = float((mean**2).mean() / len(mean))
     stimuli = max(over_stimuli, FLOOR * independent) * n_stimuli / (n_stimuli - 1)
-    stimuli_df = n_stimuli - 1
     if over == "stimuli" or n_subjects == 1:
-        return Variance(stimuli, subjects, stimuli, stimuli_df)
-    shared = max(subjects + over_stimuli - _over_both(terms, n_stimuli), 0.0)
-    total = max(subjects + stimuli - shared, subjects, stimuli)
-    freedom = subjects**2 / (n_subjects - 1) + stimuli**2 / stimuli_df
-    df = total**2 / freedom if freedom > 0 else float(stimuli_df)
+        return Variance(stimuli, subjects, stimuli, n_stimuli - 1)
+    shared = subjects + over_stimuli - _over_both(terms, n_stimuli)
+    return _both(subjects, stimuli, shared, n_subjects, n_stimuli)
+
+
+def pair_variance(
+    blocks: Iterable[np.ndarray], n_subjects: int, n_stimuli: int, over: str = "both"
+) -> Variance:
+    """Estimate the variance of a mean over pairs of subjects and pairs of stimuli.
+
+    Two terms are independent if their pairs share neither a subject nor a stimulus. A jackknife of
+    the subjects, or the derivative by the weight of a subject, counts what belongs to single pairs
+    of subjects twice; where subjects differ little that is most of the variance.
+
+    Parameters
+    ----------
+    blocks : iterable of n_subjects - 1 arrays, shapes (n_subjects - 1 - s, n_pairs)
+        Terms of the pairs of subject s = 0, 1, 2 ... with those after it.
+    n_subjects
+        At least 4: any two pairs of three subjects share one.
+    n_stimuli, over
+        As for `score_variance`.
+
+    Returns
+    -------
+    Variance
+
+    Examples
+    --------
+    >>> alike = [np.ones((3 - s, 6)) for s in range(3)]
+    >>> pair_variance(alike, 4, 4).total
+    0.0
+    """
+    by_subject, means, own = np.empty((0, 0)), [], 0.0
+    for s, block in enumerate(blocks):
+        if not len(by_subject):
+            by_subject = np.zeros((n_subjects, block.shape[1]))
+        by_subject[s] += block.sum(axis=0)
+        by_subject[s + 1 :] += block
+        means.append(block.mean(axis=1))
+        own += float(_disjoint(block, n_stimuli).sum())
+    of_pairs = np.concatenate(means)
+    mean, n_dyads = float(of_pairs.mean()), len(of_pairs)
+    over_subjects, independent = _over_dyads(of_pairs - mean, n_subjects)
+    subjects = max(over_subjects, FLOOR * independent)
+    if over == "subjects":
+        return Variance(subjects, subjects, 0.0, n_subjects - 1)
+    everyone = by_subject.sum(axis=0) / 2
+    over_stimuli, independent = _over_dyads(everyone / n_dyads - mean, n_stimuli)
+    stimuli = max(over_stimuli, FLOOR * independent) * n_stimuli / (n_stimuli - 1)
+    if over == "stimuli":
+        return Variance(stimuli, subjects, stimuli, n_stimuli - 1)
+    products = (
+        _disjoint(everyone[None], n_stimuli)[0] - _disjoint(by_subject, n_stimuli).sum() + own
+    )
+    n_disjoint = _disjoint_dyads(n_subjects) * _disjoint_dyads(n_stimuli)
+    over_both = mean**2 - products / n_disjoint
+    shared = over_subjects + over_stimuli - over_both
+    return _both(subjects, stimuli, shared, n_subjects, n_stimuli)
+
+
+def _both(
+    subjects: float, stimuli: float, shared: float, n_subjects: int, n_stimuli: int
+) -> Variance:
+    """Add variances over subjects and stimuli, less what both contain; Satterthwaite's df."""
+    total = max(subjects + stimuli - max(shared, 0.0), subjects, stimuli)
+    freedom = subjects**2 / (n_subjects - 1) + stimuli**2 / (n_stimuli - 1)
+    df = total**2 / freedom if freedom > 0 else float(n_stimuli - 1)
     return Variance(total, subjects, stimuli, df)
 
 
 def _over_stimuli(terms: np.ndarray, n: int) -> float:
-    n_disjoint = len(terms) * (n - 2) * (n - 3) / 2
-    return float(-_disjoint(terms[None], n)[0] / n_disjoint)
+    return _over_dyads(terms, n)[0]
+
+
+def _over_dyads(terms: np.ndarray, n: int) -> tuple[float, float]:
+    """Variance of a mean of centred terms of all pairs of n things, and as if independent."""
+    unbiased = -_disjoint(terms[None], n)[0] / _disjoint_dyads(n)
+    return float(unbiased), float((terms**2).mean() / len(terms))
+
+
+def _disjoint_dyads(n: int) -> float:
+    """Return how many ordered pairs of pairs of n things share none."""
+    return n * (n - 1) * (n - 2) * (n - 3) / 4
 
 
 def _over_both(terms: np.ndarray, n: int) -> float:
     n_subjects = len(terms)
-    n_disjoint = n_subjects * (n_subjects - 1) * terms.shape[1] * (n - 2) * (n - 3) / 2
+    n_disjoint = n_subjects * (n_subjects - 1) * _disjoint_dyads(n)
     everyone = _disjoint(terms.sum(axis=0)[None], n)[0]
     return float(-(everyone - _disjoint(terms, n).sum()) / n_disjoint)
 
 
 def _disjoint(terms: np.ndarray, n: int) -> np.ndarray:
     """Sum the products of all ordered pairs of terms (k, n_pairs) that share no stimulus."""
-    rows, columns = np.triu_indices(n, 1)
-    by_stimulus = np.stack(
-        [
-            np.bincount(rows, weights=row, minlength=n)
-            + np.bincount(columns, weights=row, minlength=n)
-            for row in terms
-        ]
-    )
-    return terms.sum(axis=1) ** 2 - (by_stimulus**2).sum(axis=1) + (terms**2).sum(axis=1)
+    by_stimulus = _members(n) @ terms.T
+    return terms.sum(axis=1) ** 2 - (by_stimulus**2).sum(axis=0) + (terms**2).sum(axis=1)
+
+
+@lru_cache(maxsize=8)
+def _members(n: int) -> sparse.csr_array:
+    """Which pairs (columns) every one of n things (rows) belongs to."""
+    pairs = np.stack(np.triu_indices(n, 1))
+    n_pairs = pairs.shape[1]
+    columns = np.tile(np.arange(n_pairs), 2)
+    return sparse.csr_array((np.ones(2 * n_pairs), (pairs.ravel(), columns)), shape=(n, n_pairs))

@@ -70,7 +70,7 @@ def test_the_ceiling_equals_rsatoolbox(name, rdms):
         warnings.simplefilter("ignore")
         expected = boot_noise_ceiling(RDMs(brains), comparator.rsatoolbox)
     np.testing.assert_allclose([ours.lower, ours.upper], expected, atol=1e-10)
-    np.testing.assert_allclose(ceiling_terms(brains, comparator).mean(), ours.lower, atol=1e-10)
+    np.testing.assert_allclose(ceiling_terms(brains, comparator).mean, ours.lower, atol=1e-10)
 
 
 def test_the_upper_ceiling_of_pure_noise_comes_with_its_null():

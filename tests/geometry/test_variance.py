@@ -5,8 +5,15 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from reprcompare.geometry import COMPARATORS, score_variance, unrelated_test
-from reprcompare.geometry.variance import FLOOR, _over_both, _over_stimuli
+from reprcompare.geometry import (
+    COMPARATORS,
+    ceiling_terms,
+    noise_ceiling,
+    pair_variance,
+    score_variance,
+    unrelated_test,
+)
+from reprcompare.geometry.variance import FLOOR, _over_both, _over_dyads, _over_stimuli
 
 N, SUBJECTS = 7, 3
 PAIRS = list(combinations(range(N), 2))
@@ -66,6 +73,82 @@ def test_it_never_falls_below_its_parts_or_the_floor(terms):
     found = score_variance(alike, N)
     assert found.subjects == pytest.approx(0)
     assert found.total >= FLOOR * alike[0].var() / len(PAIRS)
+
+
+def blocks(terms, n_subjects):
+    """Terms of pairs of subjects (n_dyads, n_pairs), as `pair_variance` takes them."""
+    ends = np.cumsum(np.arange(n_subjects - 1, 0, -1))
+    return np.split(terms, ends[:-1])
+
+
+def test_over_pairs_of_subjects_it_is_the_mean_product_of_terms_that_share_nothing():
+    rng = np.random.default_rng(5)
+    n_subjects, n = 5, 5
+    dyads, pairs = (list(combinations(range(k), 2)) for k in (n_subjects, n))
+    own, stimulus = 3 * rng.normal(size=n_subjects), 3 * rng.normal(size=n)
+    terms = rng.normal(size=(len(dyads), len(pairs)))
+    terms += np.array([own[i] + own[j] for i, j in dyads])[:, None]
+    terms += np.array([stimulus[i] + stimulus[j] for i, j in pairs])
+    terms -= terms.mean()
+    apart = [
+        terms[a, b] * terms[c, d]
+        for (a, p), (c, q) in product(enumerate(dyads), repeat=2)
+        if not set(p) & set(q)
+        for (b, r), (d, t) in product(enumerate(pairs), repeat=2)
+        if not set(r) & set(t)
+    ]
+    found = pair_variance(blocks(terms, n_subjects), n_subjects, n)
+    means = terms.mean(axis=1)
+    by_hand = [
+        means[a] * means[c]
+        for (a, p), (c, q) in product(enumerate(dyads), repeat=2)
+        if not set(p) & set(q)
+    ]
+    assert found.subjects == pytest.approx(-np.mean(by_hand))
+    over_stimuli = _over_stimuli(terms.mean(axis=0), n)
+    shared = found.subjects + over_stimuli + np.mean(apart)
+    expected = found.subjects + over_stimuli * n / (n - 1) - max(shared, 0)
+    assert found.total == pytest.approx(max(expected, found.subjects, found.stimuli))
+
+
+@pytest.mark.parametrize(("own", "pair"), [(1, 0), (0, 1), (0.4, 1)])
+def test_what_belongs_to_a_pair_of_subjects_is_counted_once(own, pair):
+    """For single pairs of subjects a jackknife of the subjects would be at twice the truth."""
+    rng = np.random.default_rng(6)
+    n = 8
+    rows, columns = np.triu_indices(n, 1)
+    means, estimates = [], []
+    for _ in range(2000):
+        a = own * rng.normal(size=n)
+        terms = a[rows] + a[columns] + pair * rng.normal(size=len(rows))
+        means.append(terms.mean())
+        estimates.append(_over_dyads(terms - terms.mean(), n)[0])
+    assert np.mean(estimates) == pytest.approx(np.var(means), rel=0.12)
+
+
+@pytest.mark.parametrize("name", ["cosine", "correlation", "rho-a"])
+def test_the_variance_of_the_ceiling_is_that_over_new_subjects(name):
+    """With the same stimuli, against the variance of the ceiling over simulated groups."""
+    rng = np.random.default_rng(7)
+    n_subjects, n = 8, 12
+    shared = rng.normal(size=(n, 6))
+    comparator, ceilings, estimates = COMPARATORS[name], [], []
+    for _ in range(250):
+        gains = np.exp(0.4 * rng.normal(size=n_subjects))
+        brains = np.stack(
+            [
+                1
+                - np.corrcoef(np.hstack([g * shared, rng.normal(size=(n, 6))]))[
+                    np.triu_indices(n, 1)
+                ]
+                for g in gains
+            ]
+        )
+        terms = ceiling_terms(brains, comparator)
+        ceilings.append(noise_ceiling(brains, comparator, 0).lower)
+        of_pairs = map(terms.of_pairs, range(n_subjects - 1))
+        estimates.append(pair_variance(of_pairs, n_subjects, n, "subjects").total)
+    assert np.mean(estimates) == pytest.approx(np.var(ceilings), rel=0.3)
 
 
 def test_permuting_labels_has_its_level():
