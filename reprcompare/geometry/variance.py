@@ -136,9 +136,8 @@ def pair_variance(
     stimuli = max(over_stimuli, FLOOR * independent) * n_stimuli / (n_stimuli - 1)
     if over == "stimuli":
         return Variance(stimuli, subjects, stimuli, n_stimuli - 1)
-    products = (
-        _disjoint(everyone[None], n_stimuli)[0] - _disjoint(by_subject, n_stimuli).sum() + own
-    )
+    together = float(_disjoint(everyone[None], n_stimuli)[0])
+    products = together - float(_disjoint(by_subject, n_stimuli).sum()) + own
     n_disjoint = _disjoint_dyads(n_subjects) * _disjoint_dyads(n_stimuli)
     over_both = mean**2 - products / n_disjoint
     shared = over_subjects + over_stimuli - over_both
