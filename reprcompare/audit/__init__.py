@@ -20,11 +20,20 @@ from reprcompare.audit.predictivity import Predictivity, balanced_predictivity
 from reprcompare.audit.regions import participation_ratio, reliable_fraction, selectivity
 from reprcompare.audit.rejections import EVERY, rejections
 from reprcompare.audit.relevance import Relevance, relevance
-from reprcompare.audit.role import RELEVANCES, ROLES, effect_table, roles
+from reprcompare.audit.role import (
+    BY_FEATURE,
+    EFFECTS,
+    RELEVANCES,
+    ROLES,
+    effect_table,
+    roles,
+)
 from reprcompare.audit.share import Share, gram_of_rdm, share_of_activity, share_of_gram
 
 __all__ = [
+    "BY_FEATURE",
     "COVERED",
+    "EFFECTS",
     "EVERY",
     "RELEVANCES",
     "ROLES",

@@ -26,7 +26,15 @@ from reprcompare.errors import (
 )
 from reprcompare.geometry import group_mean
 from reprcompare.measurement import simulate_brain
-from reprcompare.networks import NETWORKS, Architecture, Trained, Training, import_object, train
+from reprcompare.networks import (
+    NETWORKS,
+    Architecture,
+    Trained,
+    Training,
+    import_object,
+    load_weights,
+    train,
+)
 from reprcompare.protocol import schema
 from reprcompare.protocol.cache import Cache, fingerprint, key_of
 from reprcompare.protocol.sweep import Cell
@@ -100,6 +108,36 @@ class Workshop:
                 stack = missing[start : start + STACK]
                 self._record(cell, name, table, {seed: paths[seed] for seed in stack}, bar)
         return list(paths.values())
+
+    def network(self, cell: Cell, name: str, path: Path) -> nn.Module:
+        """Build a network again that was recorded, with the weights that it had then.
+
+        Parameters
+        ----------
+        cell
+            A cell of the sweep.
+        name
+            Of a table ``[recording.NAME]``.
+        path
+            One of its recordings.
+        """
+        table: schema.RecordingTable = cell.tables["recording"][name]
+        seeds = range(table.first_seed, table.first_seed + table.n_networks)
+        seed = next(
+            seed
+            for seed in seeds
+            if self.cache.recording(self._key(cell, name, table, seed)) == path
+        )
+        network, _ = self._network(cell, table, seed)
+        if table.training is not None:
+            weights = _weights(path)
+            if not weights.is_file():
+                raise ReprcompareError(
+                    f"the weights of {name}-{seed} are not beside its recording in the cache; "
+                    f"remove {path}, so that the network is made again."
+                )
+            network.load_state_dict(load_weights(weights))
+        return network.eval()
 
     def _check_budget(self, name: str, left: int) -> None:
         if time.process_time() > 3600 * self.core_hours:
@@ -185,15 +223,14 @@ class Workshop:
         bar: "tqdm[Any]",
     ) -> None:
         """Make, train and record the networks of some seeds."""
+        stimuli = self.stimuli(cell, name)
         if table.task is None:
-            stimuli = self.stimuli(cell, name)
             for seed, path in paths.items():
                 network, architecture = self._network(cell, table, seed)
                 self._session(name, table, network, stimuli, seed, path, architecture)
                 bar.update()
             return
         task = cell.tables["task"][table.task]
-        stimuli = self.stimuli(cell, name)
         made = [self._network(cell, table, seed) for seed in paths]
         networks = [network for network, _ in made]
         properties = [pd.DataFrame({"trained": 0}, index=task.properties.index)] * len(networks)
@@ -221,6 +258,8 @@ class Workshop:
         for (seed, path), network, extraneous, checkpoints in zip(
             paths.items(), networks, properties, states, strict=True
         ):
+            if table.training is not None:
+                _keep(network, path)
             self._session(
                 name,
                 table,
@@ -282,6 +321,19 @@ class Workshop:
             options = {field: getattr(spec, field) for field in type(spec).model_fields}
             options.pop("kind")
         return architecture.make(**options, **_accepted(architecture.make, known)), architecture
+
+
+def _weights(recording: Path) -> Path:
+    """Return where the weights of a recorded network lie."""
+    return recording.with_suffix(".pt")
+
+
+def _keep(network: nn.Module, recording: Path) -> None:
+    """Keep the weights of a network beside its recording, for interventions on it."""
+    target = _weights(recording)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    torch.save(network.state_dict(), partial)
+    partial.replace(target)
 
 
 def _accepted(make: Any, known: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from reprcompare.report.figures import plot_by_region, plot_components
 from reprcompare.report.folder import report_of_folder
 from reprcompare.report.page import Page, Section
 from reprcompare.report.plots import Picture, Plot
+from reprcompare.report.roles import dissociation_section, plot_dissociation, role_section
 from reprcompare.report.sections import report, section_of
 from reprcompare.report.theory_figures import plot_features, plot_structure
 
@@ -12,11 +13,14 @@ __all__ = [
     "Picture",
     "Plot",
     "Section",
+    "dissociation_section",
     "plot_by_region",
     "plot_components",
+    "plot_dissociation",
     "plot_features",
     "plot_structure",
     "report",
     "report_of_folder",
+    "role_section",
     "section_of",
 ]

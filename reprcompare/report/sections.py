@@ -15,12 +15,13 @@ from reprcompare.report.encoding import encoding_section
 from reprcompare.report.figures import plot_by_region, plot_components
 from reprcompare.report.page import Page, Section
 from reprcompare.report.plots import Plot
+from reprcompare.report.roles import dissociation_section
 from reprcompare.report.theory_figures import (
     plot_controls,
     plot_error_by_layer,
     plot_trajectories,
 )
-from reprcompare.statistics import MixedModel, NetworkContrast
+from reprcompare.statistics import Dissociation, MixedModel, NetworkContrast
 from reprcompare.theory import PairFits
 
 
@@ -92,6 +93,15 @@ def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str
                 ),
                 f"Decodability by a linear decoder (balanced accuracy). {points} The dashed line "
                 "is the mean score with permuted labels.",
+                table,
+            )
+        )
+    if table["role"].notna().any():
+        plots.append(
+            Plot(
+                f"{name}-role",
+                plot_by_region(table, "role", "role (1: the whole effect)", panels),
+                f"Role: effect of exchanging the feature on the answer that reports it. {points}",
                 table,
             )
         )
@@ -263,6 +273,7 @@ SHOWN: dict[type, Callable[..., Section]] = {
     Audit: audit_section,
     Comparison: comparison_section,
     Encoding: encoding_section,
+    Dissociation: dissociation_section,
     MixedModel: model_section,
     NetworkContrast: contrast_section,
     PairFits: fits_section,

@@ -10,6 +10,7 @@ from reprcompare.statistics.diagnostics import (
     r_squared,
     residual_checks,
 )
+from reprcompare.statistics.dissociation import Dissociation, dissociation
 from reprcompare.statistics.equivalence import Equivalence, equivalence_test
 from reprcompare.statistics.groups import group_contrast
 from reprcompare.statistics.means import mean_interval, subject_means
@@ -20,6 +21,7 @@ from reprcompare.statistics.resampling import bootstrap, permutation_test
 from reprcompare.statistics.shares import NetworkContrast, per_network_contrast
 
 __all__ = [
+    "Dissociation",
     "Equivalence",
     "MixedModel",
     "NetworkContrast",
@@ -28,6 +30,7 @@ __all__ = [
     "bootstrap",
     "contrast",
     "correct",
+    "dissociation",
     "equivalence_test",
     "group_contrast",
     "holm",

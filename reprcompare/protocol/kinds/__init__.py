@@ -10,6 +10,7 @@ from reprcompare.protocol.kinds import (
     audit,
     class_scores,
     compare,
+    dissociation,
     downstream,
     feature_pairs,
     mixed_model,
@@ -17,6 +18,7 @@ from reprcompare.protocol.kinds import (
     pair_model,
     pair_structure,
     rejections,
+    role,
     share_contrast,
 )
 
@@ -27,11 +29,13 @@ ANALYSES: dict[str, Kind] = {
     "compare": compare.KIND,
     "downstream": downstream.KIND,
     "feature_pairs": feature_pairs.KIND,
+    "dissociation": dissociation.KIND,
     "mixed_model": mixed_model.KIND,
     "pair_fit": pair_fit.KIND,
     "pair_model": pair_model.KIND,
     "rejections": rejections.KIND,
     "pair_structure": pair_structure.KIND,
+    "role": role.KIND,
     "share_contrast": share_contrast.KIND,
 }
 """What `kind` of an ``[[analysis]]`` can be."""
