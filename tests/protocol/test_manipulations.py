@@ -9,6 +9,7 @@ from reprcompare.protocol import read_protocol, run_protocol
 
 PROTOCOLS = Path(__file__).parents[2] / "protocols"
 OURS = (
+    "complexity_matched",
     "complexity_order",
     "prevalence",
     "feature_count",
@@ -16,6 +17,7 @@ OURS = (
     "rsa_dissociation",
     "downstream",
     "trifeature",
+    "trifeature_relations",
     "encrypted",
 )
 
