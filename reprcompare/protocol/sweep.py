@@ -35,7 +35,7 @@ def combinations_of(
         The protocol as read from TOML.
     sweep
         Its `[sweep]`: dotted path = list; all combinations, or with ``zip = true`` one after the
-        other.
+        other. ``*`` in a path stands for every table, as in ``training.*.criterion``.
 
     Returns
     -------
@@ -81,11 +81,19 @@ def _settings(
 
 def _set(raw: dict[str, Any], path: str, value: Any) -> None:
     *parents, last = path.split(".")
-    table: Any = raw
+    tables: list[Any] = [raw]
     for depth, part in enumerate(parents):
-        if not isinstance(table, dict) or part not in table:
-            known = table if isinstance(table, dict) else []
-            above = ".".join(parents[:depth]) or "the file"
-            raise ProtocolError(f"sweep: {unknown_name('table', part, known, above)}")
-        table = table[part]
-    table[last] = value
+        above = ".".join(parents[:depth]) or "the file"
+        if part == "*":
+            tables = [inner for table in tables for inner in _known(table).values()]
+            continue
+        for table in tables:
+            if part not in _known(table):
+                raise ProtocolError(f"sweep: {unknown_name('table', part, _known(table), above)}")
+        tables = [table[part] for table in tables]
+    for table in tables:
+        table[last] = value
+
+
+def _known(table: Any) -> dict[str, Any]:
+    return table if isinstance(table, dict) else {}

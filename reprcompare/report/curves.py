@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reprcompare.report.figures import MARKERS, PANEL, colours_of, panels_of
+from reprcompare.report.figures import MARKERS, PANEL, colours_of, panel_grid, panels_of
 from reprcompare.statistics import mean_interval, subject_means
 
 
@@ -42,8 +42,7 @@ def plot_along(
     rows = subject_means(table[table["region"] == chosen], [measure], [*panels, x, "feature"])
     parts = panels_of(rows, panels)
     colours = colours_of(list(dict.fromkeys(table["feature"])))
-    figure = Figure(figsize=(PANEL[0] * len(parts) + 0.8, PANEL[1]), layout="constrained")
-    axes = figure.subplots(1, len(parts), sharey=True, squeeze=False)[0]
+    figure, axes = panel_grid(len(parts), PANEL[0], f"{labels[1]} of {chosen}")
     for axis, (title, part) in zip(axes, parts, strict=True):
         axis.axhline(0, color="black", lw=0.8, ls="--", zorder=1)
         for number, (feature, colour) in enumerate(colours.items()):
@@ -60,7 +59,6 @@ def plot_along(
         axis.set_xlabel(labels[0])
         axis.set_title(title or chosen, fontsize="medium")
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel(f"{labels[1]} of {chosen}")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right center", frameon=False, title="feature")
     return figure

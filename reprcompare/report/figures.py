@@ -1,6 +1,7 @@
 """Figures of the bias audit: every point shown, one colour per feature throughout a report."""
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from reprcompare.statistics import mean_interval, subject_means
 # Okabe & Ito's palette, which colour-blind readers can tell apart, without its pale yellow.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 PANEL = (3.4, 3.2)
+MOST_ACROSS = 4
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -63,8 +65,7 @@ def plot_by_region(
     colours = colours_of(features)
     widest = max(rows["region"].nunique() for _, rows in parts)
     width = max(PANEL[0], 0.4 * widest + 0.8)
-    figure = Figure(figsize=(width * len(parts) + 0.8, PANEL[1]), layout="constrained")
-    axes = figure.subplots(1, len(parts), sharey=True, squeeze=False)[0]
+    figure, axes = panel_grid(len(parts), width, label)
     for axis, (title, rows) in zip(axes, parts, strict=True):
         regions = list(dict.fromkeys(rows["region"]))
         level = 0.0 if chance is None else float(rows[chance].mean())
@@ -84,10 +85,38 @@ def plot_by_region(
         axis.set_xlim(-0.5, len(regions) - 0.5)
         axis.set_title(title, fontsize="medium")
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel(label)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right center", frameon=False, title="feature")
     return figure
+
+
+def panel_grid(n: int, width: float, label: str) -> tuple[Figure, list[Axes]]:
+    """Make a figure of several panels, at most four beside each other.
+
+    Parameters
+    ----------
+    n
+        Number of panels.
+    width
+        Of a panel, in inches.
+    label
+        What the y axes say.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : list of Axes
+        One a panel; they share their y axis.
+    """
+    across = min(n, MOST_ACROSS)
+    down = -(-n // across)
+    figure = Figure(figsize=(width * across + 0.8, PANEL[1] * down), layout="constrained")
+    grid = figure.subplots(down, across, sharey=True, squeeze=False)
+    for axis in grid[:, 0]:
+        axis.set_ylabel(label)
+    for axis in grid.flat[n:]:
+        axis.set_visible(False)
+    return figure, list(grid.flat[:n])
 
 
 def panels_of(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
@@ -95,7 +124,10 @@ def panels_of(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.Data
     if not by:
         return [("", table)]
     return [
-        (", ".join(f"{name} {value}" for name, value in zip(by, values, strict=True)), rows)
+        (
+            fill(", ".join(f"{name} {value}" for name, value in zip(by, values, strict=True)), 34),
+            rows,
+        )
         for values, rows in table.groupby(list(by), sort=False)
     ]
 

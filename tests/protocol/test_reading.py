@@ -125,3 +125,19 @@ def test_every_shipped_protocol_is_valid_and_says_what_it_expects(file):
     protocol = read_protocol(file)
     assert protocol.heading.name == file.stem
     assert protocol.expectations
+
+
+def test_a_star_in_a_sweep_stands_for_every_table(write):
+    protocol = read_protocol(
+        write(
+            (
+                "[recording.nets]",
+                "[training.other]\nlearning_rate = 0.1\n\n"
+                '[sweep]\n"training.*.criterion" = [0.9, 0.99]\n\n[recording.nets]',
+            )
+        )
+    )
+    assert [cell.settings for cell in protocol.cells] == [{"criterion": 0.9}, {"criterion": 0.99}]
+    for cell in protocol.cells:
+        found = {table.criterion for table in cell.tables["training"].values()}
+        assert found == {cell.settings["criterion"]}

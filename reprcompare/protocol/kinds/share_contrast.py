@@ -1,5 +1,7 @@
 """The contrast of shares per network, with the network as the unit."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
@@ -9,20 +11,29 @@ from reprcompare.statistics import NetworkContrast, per_network_contrast
 
 
 class ContrastTable(Analysis):
-    """``kind = "share_contrast"``: of the shares in one region that an audit found."""
+    """``kind = "share_contrast"``: of the shares in one region that an audit found.
+
+    The last region of every recording where none is named.
+    """
 
     audit: AuditName
-    region: str
+    region: str = ""
     by: str = "complexity"
 
 
 def run(table: ContrastTable, bench: Bench) -> Outcome:
-    """Contrast the shares of every network and test their mean."""
+    """Contrast the shares of every network and test their mean, by the recording's name."""
 
-    def make(cell: Cell) -> tuple[NetworkContrast, dict[str, pd.DataFrame]]:
-        rows = bench.rows(table.audit, cell)
-        result = per_network_contrast(rows[rows["region"] == table.region], by=table.by)
-        return result, {"table": result.table, "points": result.points}
+    def make(cell: Cell) -> tuple[list[NetworkContrast], dict[str, pd.DataFrame]]:
+        shown, tables, points = [], [], []
+        for name, rows in bench.rows(table.audit, cell).groupby("recording", sort=False):
+            region = table.region or rows["region"].iloc[-1]
+            result = per_network_contrast(rows[rows["region"] == region], by=table.by)
+            shown.append(replace(result, sentence=f"{name}: {result.sentence}"))
+            tables.append(result.table.assign(recording=name))
+            points.append(result.points.assign(recording=name))
+        found = {"table": pd.concat(tables), "points": pd.concat(points)}
+        return shown, found
 
     return bench.collect(table.name, make)
 
@@ -31,7 +42,9 @@ KIND = Kind(
     ContrastTable,
     run,
     {
-        "table": Columns(("term", "estimate", "se", "df", "t", "p", "ci_low", "ci_high")),
-        "points": Columns(("subject",), closed=False),
+        "table": Columns(
+            ("term", "estimate", "se", "df", "t", "p", "ci_low", "ci_high", "recording")
+        ),
+        "points": Columns(("subject", "recording"), closed=False),
     },
 )
