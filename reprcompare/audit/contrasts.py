@@ -14,6 +14,7 @@ of stimuli, and activity and RDMs go through one formula.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -92,6 +93,19 @@ class Contrasts:
     def strength(self) -> np.ndarray:
         """Squared size of every feature's effect, shape (n_features,); may be negative."""
         return np.diag(self.design.block(np.diag(np.diag(self.gram()))))
+
+    @cached_property
+    def squared_length(self) -> float:
+        """Squared length of X G X', without the bias that squaring noise has."""
+        everything = range(len(self.products))
+        overlap = self.design.overlap
+        lengths = []
+        for others in combinations(everything[1:], len(everything) // 2 - 1):
+            half = [0, *others]
+            rest = [k for k in everything if k not in half]
+            one, two = self.gram(half) @ overlap, self.gram(rest) @ overlap
+            lengths.append(np.sum(one * two.T))
+        return float(np.mean(lengths))
 
     def p_carried(self, n_flips: int = 999, seed: int = 0) -> float:
         """Test whether the region carries any of the features' main effects at all.
@@ -250,7 +264,7 @@ def agreement(a: Contrasts, b: Contrasts) -> tuple[float, np.ndarray]:
     """
     overlap = a.design.overlap
     left, right = a.gram() @ overlap, b.gram() @ overlap
-    lengths = [_squared_length(side, overlap) for side in (a, b)]
+    lengths = (a.squared_length, b.squared_length)
     if min(lengths) <= 0:
         return np.nan, np.full(len(a.design.names), np.nan)
     shared = a.design.block(left * right.T) / np.sqrt(lengths[0] * lengths[1])
@@ -292,18 +306,6 @@ def profile_agreement(a: np.ndarray, b: np.ndarray, design: Design) -> tuple[flo
         return 0.0, np.zeros(len(first))
     shared = (first @ second.T) * overlap / np.sqrt(lengths[0] * lengths[1])
     return float(shared.sum()), (shared.sum(axis=0) + shared.sum(axis=1)) / 2
-
-
-def _squared_length(side: Contrasts, overlap: np.ndarray) -> float:
-    """Squared length of X G X', without the bias that squaring noise has."""
-    everything = range(len(side.products))
-    lengths = []
-    for others in combinations(everything[1:], len(everything) // 2 - 1):
-        half = [0, *others]
-        rest = [k for k in everything if k not in half]
-        one, two = side.gram(half) @ overlap, side.gram(rest) @ overlap
-        lengths.append(np.sum(one * two.T))
-    return float(np.mean(lengths))
 
 
 def _balanced_folds(columns: np.ndarray, n_folds: int, seed: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from reprcompare.comparison.corrections import REST, Corrected, Correction
+from reprcompare.comparison.corrections import REST, Correction, Score, Scored
 from reprcompare.comparison.inputs import Joined
 from reprcompare.comparison.sides import Side, labelled_stimuli, sides_of
 from reprcompare.errors import LabelMismatchError, NotIdentifiableError
@@ -116,12 +116,9 @@ def _score(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """One row of the table, and the contributions behind it."""
 
-    def every(choose: Callable[[Side], Side]) -> list[list[Corrected]]:
+    def every(score: Score, choose: Callable[[Side], Side]) -> list[list[Scored]]:
         return [
-            [
-                correction.compute(choose(network), choose(subject), comparator, nuisance)
-                for subject in subjects
-            ]
+            [score(choose(network), choose(subject), comparator, nuisance) for subject in subjects]
             for network in networks
         ]
 
@@ -131,25 +128,25 @@ def _score(
         "n_networks": len(networks),
     }  # fmt: skip
     try:
-        found = every(lambda side: side)
+        found = every(correction.score, lambda side: side)
+        plain = every(correction.plain, lambda side: side)
     except NotIdentifiableError as error:
         row["reason"] = str(error)
         return row, []
     scores = np.array([[one.score for one in line] for line in found])
-    flat = [one for line in found for one in line]
-    row["plain"] = float(np.mean([one.plain for one in flat]))
+    row["plain"] = float(np.mean([[one.score for one in line] for line in plain]))
     row["corrected"] = float(scores.mean())
     left_out: list[float] = []
     if resample != "subjects":
         for group in range(len(networks[0].without_groups)):
             try:
-                part = every(lambda side, group=group: side.without_groups[group])  # type: ignore[misc]
+                part = every(correction.score, lambda side, group=group: side.without_groups[group])  # type: ignore[misc]
             except NotIdentifiableError:
                 left_out = []
                 break
-            left_out.append(float(np.mean([one.score for line in part for one in line])))
+            left_out.append(float(np.mean([[one.score for one in line] for line in part])))
     row |= _interval(scores, np.array(left_out), resample)
-    return row, _contributed(flat, row)
+    return row, _contributed(plain, found, row)
 
 
 def _interval(scores: np.ndarray, left_out: np.ndarray, resample: str) -> dict[str, float]:
@@ -174,20 +171,25 @@ def _interval(scores: np.ndarray, left_out: np.ndarray, resample: str) -> dict[s
     return {"se": error, "ci_low": middle - reach, "ci_high": middle + reach}
 
 
-def _contributed(found: list[Corrected], row: dict[str, Any]) -> list[dict[str, Any]]:
-    plain = pd.DataFrame([one.plain_parts for one in found]).mean()
-    corrected = pd.DataFrame([one.parts for one in found]).mean()
-    names = list(dict.fromkeys([*plain.index, *corrected.index]))
+def _contributed(
+    plain: list[list[Scored]], found: list[list[Scored]], row: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Mean contributions over networks and subjects, with what no feature accounts for."""
+    before, after = (
+        pd.DataFrame([one.parts for line in lines for one in line]).mean()
+        for lines in (plain, found)
+    )
+    names = list(dict.fromkeys([*before.index, *after.index]))
     if not names:
         return []
     rows = [
         {
             "feature": name,
-            "plain": plain.get(name, np.nan),
-            "corrected": corrected.get(name, np.nan),
+            "plain": before.get(name, np.nan),
+            "corrected": after.get(name, np.nan),
         }
         for name in names
     ]
-    rest = {"feature": REST, "plain": row["plain"] - plain.sum()}
-    rest["corrected"] = row["corrected"] - corrected.sum() if len(corrected) else np.nan
+    rest = {"feature": REST, "plain": row["plain"] - before.sum()}
+    rest["corrected"] = row["corrected"] - after.sum() if len(after) else np.nan
     return [*rows, rest]

@@ -15,33 +15,47 @@ from reprcompare.audit import (
     COVERED,
     agreement,
     balanced_predictivity,
-    covered_outputs,
     profile_agreement,
 )
 from reprcompare.comparison.sides import Side
 from reprcompare.errors import NotIdentifiableError, UnknownNameError, listing, unknown_name
-from reprcompare.geometry import Comparator, feature_contributions, unbiased_hsic, whitened_gram
-from reprcompare.geometry import standardise as _standardise
+from reprcompare.geometry import Comparator, feature_contributions, standardise, unbiased_hsic
 
 REST = "(not explained)"
 """Stands for what no feature accounts for, in tables of contributions."""
 
 
 @dataclass(frozen=True)
-class Corrected:
-    """What a correction found for two sides.
+class Scored:
+    """A score of two sides.
 
     Attributes
     ----------
-    plain, score
-    plain_parts, parts : dict of feature to float
-        Contributions to both.
+    score : float
+    parts : dict of feature to float
+        What each feature contributes; empty without labels.
     """
 
-    plain: float
     score: float
-    plain_parts: dict[str, float] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
+
+
+Score = Callable[[Side, Side, Comparator, Sequence[str]], Scored]
+"""Two sides, the comparator and the nuisance features, to a score."""
+
+
+def _named(score: float, parts: np.ndarray, names: list[str]) -> Scored:
+    return Scored(float(score), dict(zip(names, map(float, parts), strict=True)))
+
+
+def _rsa(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
+    """Score of the RDMs as they are, split among the features where there are labels."""
+    if comparator.family not in ("linear", "rank"):
+        return Scored(np.nan)
+    if not a.labels.shape[1]:
+        pair = standardise(np.stack([a.rdm, b.rdm]), comparator)
+        return Scored(float(np.vdot(pair[0], pair[1])))
+    return _named(*feature_contributions(a.rdm, b.rdm, a.feature_rdms, comparator), a.design.names)
 
 
 @dataclass(frozen=True)
@@ -51,49 +65,47 @@ class Correction:
     Attributes
     ----------
     name, label
-    compute
-        Two sides, the comparator, and the nuisance features, to what was found.
+    score
+        The corrected score.
     assumes, trust
         In words.
+    plain
+        What it corrects.
     """
 
     name: str
     label: str
-    compute: Callable[[Side, Side, Comparator, Sequence[str]], Corrected]
+    score: Score
     assumes: str
     trust: str
+    plain: Score = _rsa
 
 
-def _plain(a: Side, b: Side, comparator: Comparator) -> tuple[float, dict[str, float]]:
-    """Score of the RDMs as they are, split among the features where there are labels."""
-    if not a.labels.shape[1] or comparator.family not in ("linear", "rank"):
-        if comparator.family not in ("linear", "rank"):
-            return np.nan, {}
-        pair = _standardise(np.stack([a.rdm, b.rdm]), comparator)
-        return float(np.vdot(pair[0], pair[1])), {}
-    score, parts = feature_contributions(a.rdm, b.rdm, a.feature_rdms, comparator)
-    return score, dict(zip(a.design.names, map(float, parts), strict=True))
-
-
-def _role(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Corrected:
-    for side in (a, b):
-        covered = np.nan if side.outputs is None else covered_outputs(side.outputs, side.labels)
-        if covered < COVERED:
-            raise NotIdentifiableError(
-                f"not identifiable: main effects of the labels explain {covered:.2f} of the "
-                f"answers of {side.subject}, less than {COVERED:g}; the list is incomplete, or "
-                "names features in a form in which they are not used."
-            )
-    names = a.design.names
-    first, second = _joined_gates(a.gates, b.gates, names)
+def _role(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
+    _check_covered(a, b)
+    first, second = _joined_gates(a.gates, b.gates, a.design.names)
     score, parts = profile_agreement(first, second, a.design)
     if np.isnan(score):
         raise NotIdentifiableError(
             "uninformative: no labelled feature has a role in either side; nothing follows about "
             "whether they compute the same."
         )
-    plain, plain_parts = _plain(a, b, comparator)
-    return Corrected(plain, score, plain_parts, dict(zip(names, map(float, parts), strict=True)))
+    return _named(score, parts, a.design.names)
+
+
+def _check_covered(*sides: Side) -> None:
+    """Refuse labels that do not account for the answers, where a side has stored any.
+
+    Then what is labelled is not what the side computes, whatever can be read from its activity; an
+    untrained network is the extreme case.
+    """
+    for side in sides:
+        if side.covered < COVERED:
+            raise NotIdentifiableError(
+                f"not identifiable: main effects of the labels explain {side.covered:.2f} of the "
+                f"answers of {side.subject}, less than {COVERED:g}; the list is incomplete, or "
+                "names features in a form in which they are not used."
+            )
 
 
 def _joined_gates(
@@ -117,57 +129,49 @@ def _joined_gates(
     return a.loc[names].max(axis=1).to_numpy(), b.loc[names].max(axis=1).to_numpy()
 
 
-def _contrasts(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Corrected:
+def _contrasts(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
+    _check_covered(a, b)
     score, parts = agreement(a.contrasts, b.contrasts)
     if np.isnan(score):
         raise NotIdentifiableError(
             "uninformative: the main effects of a side do not agree between halves of the stimuli."
         )
-    plain, plain_parts = _plain(a, b, comparator)
-    return Corrected(
-        plain, score, plain_parts, dict(zip(a.design.names, map(float, parts), strict=True))
-    )
+    return _named(score, parts, a.design.names)
 
 
-def _equalised(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Corrected:
+def _equalised(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
+    _check_covered(a, b)
     score, parts = profile_agreement(a.decodability, b.decodability, a.design)
     if np.isnan(score):
         raise NotIdentifiableError("uninformative: no feature is decoded above chance.")
-    plain, plain_parts = _plain(a, b, comparator)
-    return Corrected(
-        plain, score, plain_parts, dict(zip(a.design.names, map(float, parts), strict=True))
-    )
+    return _named(score, parts, a.design.names)
 
 
-def _partial(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Corrected:
+def _partial(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
     if not nuisance:
         raise NotIdentifiableError(
             "not identifiable: partialling needs nuisance=, the labels to take out."
         )
     names = a.design.names
     places = [names.index(name) for name in nuisance if name in names]
-    score, parts = feature_contributions(a.rdm, b.rdm, a.feature_rdms, comparator, places)
-    plain, plain_parts = _plain(a, b, comparator)
-    return Corrected(plain, score, plain_parts, dict(zip(names, map(float, parts), strict=True)))
+    return _named(*feature_contributions(a.rdm, b.rdm, a.feature_rdms, comparator, places), names)
 
 
-def _disattenuated(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Corrected:
+def _disattenuated(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
     if not comparator.centred or comparator.family not in ("linear", "rank"):
         raise NotIdentifiableError(
             f"not identifiable: the {comparator.label} of unrelated RDMs is not 0, so it cannot be "
             "divided by a reliability."
         )
-    halves = [_standardise(np.stack(side.halves), comparator) for side in (a, b)]
+    halves = [standardise(np.stack(side.halves), comparator) for side in (a, b)]
     reliabilities = [_reliability(side, own) for side, own in zip((a, b), halves, strict=True)]
-    plain, plain_parts = _plain(a, b, comparator)
     # RDMs of half the repetitions on both lines of the fraction: noise of an RDM does not fall as
     # one over the number of repetitions, so the usual step from half to whole would overcorrect.
     shared = float(np.mean([np.vdot(one, two) for one in halves[0] for two in halves[1]]))
     score = shared / float(np.sqrt(np.prod(reliabilities)))
-    factor = score / plain if plain else np.nan
-    return Corrected(
-        plain, score, plain_parts, {name: part * factor for name, part in plain_parts.items()}
-    )
+    plain = _rsa(a, b, comparator, nuisance)
+    factor = score / plain.score if plain.score else np.nan
+    return Scored(score, {name: part * factor for name, part in plain.parts.items()})
 
 
 def _reliability(side: Side, halves: np.ndarray) -> float:
@@ -182,25 +186,48 @@ def _reliability(side: Side, halves: np.ndarray) -> float:
     return score
 
 
-def _predictivity(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Corrected:
+def _predictivity(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
+    _check_covered(a, b)
     found = balanced_predictivity(a.activity, b.activity, a.design)
-    names = a.design.names
-    return Corrected(
-        found.plain,
-        found.balanced,
-        dict(zip(names, map(float, found.plain_parts), strict=True)),
-        dict(zip(names, map(float, found.balanced_parts), strict=True)),
-    )
+    return _named(found.balanced, found.balanced_parts, a.design.names)
 
 
-def _whitened(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Corrected:
-    none = np.empty((len(a.labels), 0))
-    first, second = (whitened_gram(side.repeated, none) for side in (a, b))
-    own = unbiased_hsic(first, first) * unbiased_hsic(second, second)
+def _plain_predictivity(
+    a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]
+) -> Scored:
+    found = balanced_predictivity(a.activity, b.activity, a.design)
+    return _named(found.plain, found.plain_parts, a.design.names)
+
+
+def _whitened(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
+    own = unbiased_hsic(a.whitened, a.whitened) * unbiased_hsic(b.whitened, b.whitened)
     if own <= 0:
         raise NotIdentifiableError("uninformative: whitened activity has no common structure.")
-    plain, _ = _plain(a, b, comparator)
-    return Corrected(plain, unbiased_hsic(first, second) / float(np.sqrt(own)))
+    return Scored(unbiased_hsic(a.whitened, b.whitened) / float(np.sqrt(own)))
+
+
+def _alignment(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
+    """Unbiased alignment (CKA) of two sides, each given as two halves of its repetitions.
+
+    Lengths are products of the halves, whose noise is independent, so that noise does not lower it.
+    """
+    own = unbiased_hsic(*a) * unbiased_hsic(*b)
+    if unbiased_hsic(*a) <= 0 or own <= 0:
+        return np.nan
+    return sum(unbiased_hsic(x, y) for x in a for y in b) / 4 / float(np.sqrt(own))
+
+
+def _cka(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
+    return Scored(_alignment(a.grams, b.grams))
+
+
+def _residual(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
+    score = _alignment(a.beyond, b.beyond)
+    if np.isnan(score):
+        raise NotIdentifiableError(
+            "uninformative: the labelled features leave nothing reliable in a side."
+        )
+    return Scored(score)
 
 
 _ALL = (
@@ -212,7 +239,8 @@ _ALL = (
     ),
     Correction(
         "contrasts", "agreement of cross-validated main effects", _contrasts,
-        "Features act by their main effects; what varies between stimuli of the same features is "
+        "The labels account for the answers, where these are stored (checked). Features act by "
+        "their main effects; what varies between stimuli of the same features is "
         "noise, of which only the part between stimuli normalises (trial noise is taken off). "
         "Squared effects s enter as s / (1 + s), signed and without noise bias; in RDMs, whose "
         "directions are not known, the noise is that of all directions together.",
@@ -222,6 +250,14 @@ _ALL = (
         "equalised", "agreement of decodability", _equalised,
         "Whatever a linear decoder reads is represented; strength is discarded.",
         "A diagnostic only: features that are decodable but not used count in full.",
+    ),
+    Correction(
+        "residual", "alignment of what main effects of the labels leave", _residual,
+        "The labels name what both sides are known to share or to differ in, such as inputs and "
+        "outputs; what is left is how they get from the one to the other.",
+        "Follows unlisted intermediate variables, which no other score here does; says nothing "
+        "about the listed features, and takes unused variation for computation.",
+        plain=_cka,
     ),
     Correction(
         "partial", "partial correlation of RDMs", _partial,
@@ -237,6 +273,7 @@ _ALL = (
         "predictivity", "predictivity balanced over features, both directions", _predictivity,
         "Every feature that a side carries linearly matters equally.",
         "Removes the weight of variance; does not tell used from unused.",
+        plain=_plain_predictivity,
     ),
     Correction(
         "whitened", "unbiased alignment after whitening", _whitened,

@@ -11,9 +11,11 @@ from scipy.spatial.distance import squareform
 
 from reprcompare.audit import (
     SQUARED,
+    Basis,
     Contrasts,
     Design,
     contrasts_of_gram,
+    covered_outputs,
     decode,
     design_of,
     gram_of_rdm,
@@ -116,6 +118,26 @@ class Side:
         return self.patterns
 
     @cached_property
+    def grams(self) -> tuple[np.ndarray, np.ndarray]:
+        """Inner products of stimuli, of two halves of the repetitions where there are any."""
+        if self.patterns is None:
+            distances = squareform(self.rdm)
+            gram = gram_of_rdm(np.square(distances) if self.squared else distances)
+            return gram, gram
+        n = len(self.patterns)
+        halves = [self.patterns[k::2] if n > 1 else self.patterns for k in (0, 1)]
+        first, second = (half.mean(axis=0) for half in halves)
+        return first @ first.T, second @ second.T
+
+    @cached_property
+    def beyond(self) -> tuple[np.ndarray, np.ndarray]:
+        """What main effects of the features leave of both."""
+        features, _ = np.linalg.qr(self.design.columns)
+        basis = Basis(features)
+        first, second = (basis.residual(basis.residual(gram).T) for gram in self.grams)
+        return first, second
+
+    @cached_property
     def contrasts(self) -> Contrasts:
         """Main effects that saturate with their size, against the variation between exemplars.
 
@@ -124,8 +146,7 @@ class Side:
         features, _ = np.linalg.qr(self.design.columns)
         noise = 1.0
         if self.patterns is None:
-            distances = squareform(self.rdm)
-            gram = gram_of_rdm(np.square(distances) if self.squared else distances)
+            gram = self.grams[0]
             free = len(gram) - 1 - features.shape[1]
             noise = (np.trace(gram) - np.vdot(features, gram @ features)) / max(free, 1)
         else:
@@ -150,6 +171,16 @@ class Side:
             chance = 0.0 if numeric else 1 / feature.nunique()
             found.append(max(score - chance, 0.0) / (1 - chance))
         return np.array(found)
+
+    @cached_property
+    def whitened(self) -> np.ndarray:
+        """Inner products of stimuli after whitening by the total covariance."""
+        return whitened_gram(self.repeated, np.empty((len(self.labels), 0)))
+
+    @cached_property
+    def covered(self) -> float:
+        """Part of the answers that the labels explain; NaN where no answers are stored."""
+        return np.nan if self.outputs is None else covered_outputs(self.outputs, self.labels)
 
     @cached_property
     def gates(self) -> pd.DataFrame:

@@ -116,8 +116,13 @@ def whitened_gram(patterns: np.ndarray, features: np.ndarray) -> np.ndarray:
     reduced = _reduced(patterns)
     means = reduced.mean(axis=0)
     centred = means - means.mean(axis=0)
-    values, vectors = np.linalg.eigh(noise_covariances(reduced, features).exemplar)
+    noise = noise_covariances(reduced, features)
+    values, vectors = np.linalg.eigh(noise.exemplar)
     floor = FLOOR * np.square(centred).mean()
+    if noise.trial is not None:
+        # Below the trial noise that is left in the means nothing is known of the variation between
+        # exemplars, and dividing by it would blow up noise.
+        floor = max(floor, np.trace(noise.trial) / len(noise.trial) / len(reduced))
     white = centred @ vectors / np.sqrt(np.maximum(values, floor))
     return white @ white.T
 

@@ -12,6 +12,7 @@ from reprcompare.sessions.role import role
 from reprcompare.sessions.session import record
 from reprcompare.sessions.shards import join_shards, shard_path
 from reprcompare.sessions.stimuli import open_stimuli
+from reprcompare.sessions.stitching import Stitched, stitch
 from reprcompare.sessions.subspaces import Search, Subspace, find_subspace
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Interchange",
     "Layer",
     "Search",
+    "Stitched",
     "Subspace",
     "bench",
     "choose_layers",
@@ -35,4 +37,5 @@ __all__ = [
     "record",
     "role",
     "shard_path",
+    "stitch",
 ]

@@ -85,9 +85,28 @@ def test_every_correction_gives_plain_score_interval_and_assumptions(name):
     assert row["reason"] == ""
     assert np.isfinite([row["plain"], row["corrected"], row["ci_low"], row["ci_high"]]).all()
     assert CORRECTIONS[name].assumes in result.method
-    if name != "whitened":
+    if name not in ("whitened", "residual"):
         assert parts["plain"].sum() == pytest.approx(row["plain"])
         assert parts["corrected"].sum() == pytest.approx(row["corrected"])
+
+
+def test_the_residual_follows_what_is_not_listed():
+    rng = np.random.default_rng(0)
+    hidden = {name: rng.choice([-1.0, 1.0], size=N) for name in ("chain", "tree")}
+
+    def through(name, sizes, seed):
+        made = recorded(sizes, seed, repetitions=4, noise=1.0).copy()
+        axis = np.random.default_rng(seed + 50).normal(size=NEUROIDS) / np.sqrt(NEUROIDS)
+        more = np.tile(2 * np.outer(hidden[name], axis), (4, 1))
+        made["activity"] = (made["activity"].dims, made["activity"].values + more)
+        return made
+
+    chain = through("chain", (3, 0.5, 0), 0)
+    same = corrected(chain, through("chain", (0.5, 3, 0), 1), "residual")[0]
+    other = corrected(chain, through("tree", (3, 0.5, 0), 2), "residual")[0]
+    assert same["corrected"] > 0.8
+    assert other["corrected"] < 0.25
+    assert same["plain"] < other["plain"]  # alignment as it is follows the size of the features
 
 
 def test_without_interventions_role_is_not_identifiable_and_says_what_to_do():
@@ -156,7 +175,7 @@ def test_rdms_support_partial_scores_and_contrasts_only():
     )
     table = result.corrected.set_index("correction")
     given = table["corrected"].notna()
-    assert set(given[given].index) == {"contrasts", "partial", "disattenuated"}
+    assert set(given[given].index) == {"contrasts", "partial", "disattenuated", "residual"}
     assert table.loc["role", "reason"].startswith("not identifiable")
 
 

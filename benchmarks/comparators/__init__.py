@@ -1,0 +1,1 @@
+"""Comparators on ground truth: what tells computation from bias, and what only seems to."""
