@@ -98,7 +98,7 @@ def test_of_redundant_features_the_easy_one_is_represented_and_followed(reduced)
 
 @pytest.mark.slow
 def test_an_encrypted_computation_answers_and_shows_nothing(reduced):
-    found = reduced("encrypted", ("n_networks = 200", "n_networks = 60"), FEWER, SHORTER)
+    found = reduced("encrypted", ("n_networks = 100", "n_networks = 50"), FEWER, SHORTER)
     assert found.answer.iloc[0] == "confirmed"
     rates = found[found.index.str.contains("nominal rate")]
     assert (rates.low < 0.05).all()
