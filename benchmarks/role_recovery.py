@@ -91,7 +91,7 @@ def areas(found: pd.DataFrame) -> pd.DataFrame:
 
 def distractors(folder: Path) -> pd.DataFrame:
     """How large the effects of distractors in trained networks are, and how often called."""
-    effects = pd.read_csv(folder / "tables" / "role.effects.csv")
+    effects = pd.read_csv(folder / "tables" / "role_effects.csv")
     own = effects[
         (effects["recording"] == "networks") & effects["feature"].str.startswith("unused")
     ]
