@@ -4,11 +4,11 @@
     nice python benchmarks/role_nulls.py
 
 In the networks of protocols/role.toml, taken from the cache of that run, labels are drawn at
-random, and counterfactuals are other stimuli, drawn at random, with the opposite label. All else is
-as in a real measurement: the subspace is learned to move answers to those of the counterfactuals, and
-it does move them. But no answer can depend on such a label, so that every effect is 0 in
-expectation, and an interval at 95 % should exclude 0 in 5 % of cases. Expected, before the run: the
-rate lies within 0.03 of 0.05 in both regions.
+random, and counterfactuals are other stimuli, drawn at random, with the opposite label. All else
+is as in a real measurement: the subspace is learned to move answers to those of the
+counterfactuals, and it does move them. But no answer can depend on such a label, so that every
+effect is 0 in expectation, and an interval at 95 % should exclude 0 in 5 % of cases. Expected,
+before the run: the rate lies within 0.03 of 0.05 in both regions.
 
 Also counted: how often the lower end of the interval lies above the effect of shuffled
 displacements, which is how `role_null` is to be read.

@@ -4,10 +4,17 @@ import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from PIL import Image
 
 from reprcompare.cli import main
-from reprcompare.recording import build_recording, open_recording, save_recording
+from reprcompare.recording import (
+    build_recording,
+    open_recording,
+    save_recording,
+    stimulus_set,
+)
+from reprcompare.sessions import record
 
 
 @pytest.fixture
@@ -277,3 +284,55 @@ def test_variance_is_partitioned_between_a_network_and_labels(call, predicted):
     assert call("encode", it)[0] == 2
     assert "whole numbers such as 1,2,3" in call("encode", net, it, "--delays", "x")[2]
     assert "did you mean 'ridge'" in call("encode", net, it, "--model", "rigde")[2]
+
+
+TOY = """
+import torch
+from torch import nn
+
+def network():
+    made = nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 2))
+    for layer in (made[0], made[2]):
+        nn.init.eye_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return made
+"""
+
+
+def test_roles_are_measured_and_stored(call, tmp_path, monkeypatch):
+    (tmp_path / "toy_network.py").write_text(TOY)
+    monkeypatch.syspath_prepend(tmp_path)
+    bits = np.array(np.meshgrid(*[[-1, 1]] * 6), dtype=np.float32).reshape(6, -1).T
+    ids = [f"s{number}" for number in range(64)]
+
+    def saved(name, inputs, names, **coords):
+        labels = pd.DataFrame((inputs[:, :2] > 0).astype(int), names, ["first", "second"])
+        made = stimulus_set(inputs, stimulus_ids=names, labels=labels).assign_coords(coords)
+        made.to_netcdf(tmp_path / name)
+        return tmp_path / name
+
+    stimuli = saved("stimuli.nc", bits, ids)
+    flipped = bits * np.array([-1, 1, 1, 1, 1, 1], np.float32)
+    of = ("presentation", ids)
+    other = saved("other.nc", flipped, [f"{name}~" for name in ids], counterfactual_of=of)
+    import toy_network
+
+    recording = tmp_path / "toy.nc"
+    shown = xr.load_dataset(stimuli)
+    record(toy_network.network(), shown, layers=["1"], path=recording, outputs="logits").close()
+    common = ["role", "toy_network:network", recording, "--stimuli", stimuli]
+    status, _, err = call(*common, "--counterfactual", f"first={other}")
+    assert status == 1
+    assert "--allow-import" in err
+    status, out, err = call(
+        *common, "--counterfactual", f"first={other}", "--response", "first", "--response",
+        "second", "--allow-import", "--out", tmp_path / "role.nc", "--json",
+    )  # fmt: skip
+    assert (status, err) == (0, "")
+    (row,) = json.loads(out)
+    assert row["feature"] == "first"
+    assert row["role"] == pytest.approx(1, abs=0.01)
+    assert "role" in call("audit", tmp_path / "role.nc", "--permutations", 0)[1]
+    status, _, err = call(*common, "--counterfactual", "first", "--allow-import")
+    assert status == 2
+    assert "expected FEATURE=STIMULI" in err

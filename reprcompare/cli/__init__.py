@@ -12,6 +12,7 @@ from reprcompare.cli.analyses import audit, compare, model
 from reprcompare.cli.data import data
 from reprcompare.cli.encoding import encode
 from reprcompare.cli.frame import Commands
+from reprcompare.cli.interventions import role
 from reprcompare.cli.recordings import join, record, show, validate, why
 from reprcompare.cli.running import report, run
 from reprcompare.errors import ReprcompareError
@@ -43,6 +44,7 @@ for command in (
     show,
     why,
     join,
+    role,
 ):
     commands.add_command(command)
 

@@ -1,5 +1,6 @@
 """Stimuli and their counterfactuals, brought together by label."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import xarray as xr
 
 from reprcompare.errors import InvalidInputError, LabelMismatchError, UnknownNameError, listing
 from reprcompare.sessions.images import Preprocess
+from reprcompare.sessions.interventions import rows_of
 from reprcompare.sessions.stimuli import Inputs, Source, open_stimuli
 
 
@@ -91,8 +93,8 @@ def bring_together(
         See `reprcompare.sessions.open_stimuli`; ids are those of the recording where the stimuli
         carry none.
     counterfactuals
-        By feature: a stimulus set with the coordinate `counterfactual_of`, or arrays with a row for
-        every stimulus, in their order.
+        By feature: a stimulus set with the coordinate `counterfactual_of`, arrays with a row for
+        every stimulus, in their order, or a folder of images named as the stimuli.
     preprocess
         As in `record`.
 
@@ -106,7 +108,7 @@ def bring_together(
             "counterfactuals must be a mapping from the names of features to stimuli that differ "
             f"in that feature, got {type(counterfactuals).__name__} {counterfactuals!r:.60}."
         )
-    carries = isinstance(stimuli, xr.Dataset)
+    carries = isinstance(stimuli, xr.Dataset | str | os.PathLike)
     given = None if carries else recording["stimulus_id"].values
     source = open_stimuli(stimuli, given, None, preprocess)
     inputs = all_inputs(source)
@@ -143,8 +145,15 @@ def _pair(
                 f"{name!r} has {len(values)} values, so that an array does not say which one the "
                 "counterfactuals have; give a stimulus set with labels and 'counterfactual_of'."
             )
-        inputs = all_inputs(open_stimuli(made, source.ids, None, preprocess))
-        return Pairs(inputs, before, values.sum() - before), ""
+        after = values.sum() - before
+        if not isinstance(made, str | os.PathLike):
+            inputs = all_inputs(open_stimuli(made, source.ids, None, preprocess))
+            return Pairs(inputs, before, after), ""
+        found = open_stimuli(made, None, None, preprocess)
+        assert found.ids is not None
+        places = _places(pd.Index(found.ids), source.ids, name)
+        inputs = rows_of(all_inputs(found), torch.as_tensor(np.maximum(places, 0)))
+        return Pairs(inputs, before, np.where(places < 0, np.nan, after)), ""
     if "counterfactual_of" not in made.coords or "label" not in made:
         raise InvalidInputError(
             f"the counterfactuals of {name!r} need the coordinate 'counterfactual_of' on "
@@ -156,12 +165,7 @@ def _pair(
             f"the counterfactuals of {name!r} hold several of one stimulus "
             f"({listing(of[of.duplicated()].unique(), 3)}); give one of each."
         )
-    places = of.get_indexer(pd.Index(source.ids))
-    if (places < 0).all():
-        raise LabelMismatchError(
-            f"no counterfactual of {name!r} belongs to one of the stimuli: they were made from "
-            f"{listing(of, 3)}, the stimuli are {listing(source.ids, 3)}."
-        )
+    places = _places(of, source.ids, name)
     # What a stimulus without a counterfactual is paired with does not matter: it does not count.
     ordered = made.isel(presentation=np.maximum(places, 0))
     kept = [feature for feature in features if feature in ordered["feature"].values]
@@ -183,6 +187,17 @@ def _pair(
     renamed = ordered.assign_coords(stimulus_id=("presentation", source.ids))
     inputs = all_inputs(open_stimuli(renamed, None, None, preprocess))
     return Pairs(inputs, before, before + moved), "; ".join(notes)
+
+
+def _places(of: pd.Index, ids: np.ndarray, name: str) -> np.ndarray:
+    """Return which counterfactual belongs to each stimulus, -1 where there is none."""
+    places = of.get_indexer(pd.Index(ids))
+    if (places < 0).all():
+        raise LabelMismatchError(
+            f"no counterfactual of {name!r} belongs to one of the stimuli: they were made from "
+            f"{listing(of, 3)}, the stimuli are {listing(ids, 3)}."
+        )
+    return places
 
 
 def _labels_of(source: Source, recording: xr.Dataset) -> tuple[list[str], np.ndarray]:

@@ -68,7 +68,8 @@ def role(
     counterfactuals
         By feature: for every stimulus one that differs in this feature and, as far as it is
         labelled, in nothing else. Stimulus sets with labels and the coordinate
-        `counterfactual_of`, or arrays with a row for every stimulus.
+        `counterfactual_of`; or, for features of two values, arrays with a row for every stimulus,
+        or folders of images named as the stimuli.
     regions
         Regions to intervene on, all of the recording by default.
     subject
@@ -165,7 +166,8 @@ def role(
         "method": json.dumps({**asdict(settings.search), "n_folds": n_folds, "n_null": n_null,
                               "seed": seed, "n_stimuli": len(shown.ids)}),
     }  # fmt: skip
-    return _stored(recording, owner, chosen, shown.features, found, attrs)
+    reports = answers.reports.features
+    return _stored(recording, owner, chosen, shown.features, reports, found, attrs)
 
 
 def _subject(recording: xr.Dataset, subject: str | None) -> str:
@@ -206,6 +208,7 @@ def _stored(
     subject: str,
     regions: list[str],
     features: list[str],
+    reports: list[str],
     found: Mapping[str, np.ndarray],
     attrs: Mapping[str, object],
 ) -> xr.Dataset:
@@ -236,7 +239,10 @@ def _stored(
     made = made.combine_first(earlier).reindex(whole)
     made["effect"].attrs = dict(attrs)
     rest = recording.drop_vars(list(earlier.data_vars))
-    return rest.merge(made, join="outer", combine_attrs="override", compat="no_conflicts")
+    joined = rest.merge(made, join="outer", combine_attrs="override", compat="no_conflicts")
+    if not any(reports) or joined.sizes["response"] != len(reports):
+        return joined
+    return joined.assign_coords(response_feature=("response", np.array(reports, dtype=np.str_)))
 
 
 def _coordinate(recording: xr.Dataset, name: str) -> list[str]:

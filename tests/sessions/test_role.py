@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import reprcompare as rc
@@ -215,6 +216,30 @@ def test_counterfactuals_are_joined_by_label(recorded):
     expected = quickly(network, recording)
     found = quickly(network, recording, {"a": shuffled})
     np.testing.assert_array_equal(found["effect"].values, expected["effect"].values)
+
+
+def test_folders_of_images_are_joined_by_name(tmp_path):
+    rng = np.random.default_rng(0)
+    bright = np.arange(24) % 2
+    for folder, values in (("shown", bright), ("other", 1 - bright)):
+        (tmp_path / folder).mkdir()
+        for number, value in enumerate(values):
+            pixels = rng.integers(0, 100, (4, 4, 3)) + 150 * value
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / folder / f"i{number}.png")
+    (tmp_path / "other" / "i3.png").unlink()
+    network = nn.Sequential(nn.Flatten(), nn.Linear(48, 2), nn.Linear(2, 1))
+    for layer in (network[1], network[2]):
+        nn.init.constant_(layer.weight, 0.1)
+    found = record(
+        network, tmp_path / "shown", layers=["1"], path=tmp_path / "a.nc", outputs="logits",
+        labels=pd.DataFrame({"bright": bright}, [f"i{number}" for number in range(24)]),
+    )  # fmt: skip
+    measured = role(
+        network, found, tmp_path / "shown", {"bright": tmp_path / "other"}, responses=["bright"],
+        n_null=0, progress=False,
+    )  # fmt: skip
+    assert float(measured["effect"][0, 0, 0, 0]) == pytest.approx(1, abs=0.01)
+    assert measured["response_feature"].values.tolist() == ["bright"]
 
 
 def test_too_few_counterfactuals_leave_a_reason(recorded):
