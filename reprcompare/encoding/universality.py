@@ -42,12 +42,16 @@ class Universality:
     pairs : pandas.DataFrame
         r of every component from every other network, and from every subject and region of the
         brain.
+    relation : pandas.DataFrame
+        For every network and region the rank correlation of universality and brain similarity over
+        components, where a brain was given.
     method : str
         What was done, in words.
     """
 
     table: pd.DataFrame
     pairs: pd.DataFrame
+    relation: pd.DataFrame
     method: str
 
     def plot(self) -> Figure:
@@ -168,7 +172,8 @@ def universality(
     said = SENTENCE.format(n=len(ids), folds=folds.number)
     if brain is not None:
         said += " Brain similarity is the same from every subject and region of the brain."
-    return Universality(_summary(pairs, networks, [variance for _, variance in found]), pairs, said)
+    table = _summary(pairs, networks, [variance for _, variance in found])
+    return Universality(table, pairs, _relation(table), said)
 
 
 @dataclass(frozen=True)
@@ -262,3 +267,17 @@ def _summary(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _relation(table: pd.DataFrame) -> pd.DataFrame:
+    rows = [
+        (
+            network,
+            region,
+            part["universality"].corr(part["brain_similarity"], "spearman"),
+            len(part),
+        )
+        for (network, region), part in table.groupby(["network", "region"], sort=False)
+        if part["brain_similarity"].notna().any()
+    ]
+    return pd.DataFrame(rows, columns=["network", "region", "correlation", "n_components"])

@@ -1,5 +1,6 @@
 """Reports: figures, tables and one HTML page for readers without Python."""
 
+from reprcompare.report.encoding import predictivity_section
 from reprcompare.report.figures import plot_by_region, plot_components
 from reprcompare.report.folder import report_of_folder
 from reprcompare.report.page import Page, Section
@@ -19,6 +20,7 @@ __all__ = [
     "plot_dissociation",
     "plot_features",
     "plot_structure",
+    "predictivity_section",
     "report",
     "report_of_folder",
     "role_section",

@@ -1,6 +1,9 @@
 """How encoding models are shown: scores under their ceilings, parts of the variance, choices."""
 
-from reprcompare.encoding import Encoding
+import pandas as pd
+
+from reprcompare.encoding import Encoding, Universality
+from reprcompare.report.class_figures import plot_class_parts, plot_classes
 from reprcompare.report.page import Section
 from reprcompare.report.plots import Plot
 
@@ -15,7 +18,7 @@ def encoding_section(result: Encoding, title: str = "Encoding models") -> Sectio
     title
         Heading.
     """
-    name = "".join(letter if letter.isalnum() else "-" for letter in title.lower())
+    name = _anchor(title)
     plots = [
         Plot(
             f"{name}-scores",
@@ -55,3 +58,66 @@ def encoding_section(result: Encoding, title: str = "Encoding models") -> Sectio
     }
     shown = {name: table for name, table in tables.items() if len(table)}
     return Section(title, [result.method], shown, plots, result.notes)
+
+
+def universality_section(result: Universality, title: str = "Universality") -> Section:
+    """Show universality over components, and beside brain similarity."""
+    plot = Plot(
+        f"{_anchor(title)}-components",
+        result.plot(),
+        "Universality of principal components: median correlation of the component with its "
+        "prediction from other networks. Points are networks, lines their mean; on the right, "
+        "where there is a brain, prediction from it against universality, a point a component.",
+        result.table,
+    )
+    tables = {
+        f"{title}, components": result.table,
+        f"{title}, rank correlation with brain similarity": result.relation,
+    }
+    shown = {name: table for name, table in tables.items() if len(table)}
+    return Section(title, [result.method], shown, [plot])
+
+
+def predictivity_section(
+    scores: pd.DataFrame, partition: pd.DataFrame | None, method: str, title: str = "Predictivity"
+) -> Section:
+    """Show how well classes of networks predict a brain, and what labelled features carry.
+
+    Parameters
+    ----------
+    scores
+        One row a network (`subject`), `recording` (its class), predictor, brain_subject,
+        brain_region, with `r` and `ceiling`.
+    partition
+        Parts of the variance of every network, where labels predict beside it.
+    method
+        What was done, in words.
+    title
+        Heading.
+    """
+    name = _anchor(title)
+    plots = [
+        Plot(
+            f"{name}-scores",
+            plot_classes(scores),
+            "Prediction of the brain by every class of networks: points are networks (mean over "
+            "neuroids, brain subjects and regions), bars 95 % intervals of their mean (t), the "
+            "band the ceilings of the brain's subjects.",
+            scores,
+        )
+    ]
+    if partition is not None:
+        plots.append(
+            Plot(
+                f"{name}-partition",
+                plot_class_parts(partition),
+                "What the network and labelled features explain alone and together, for every "
+                "class of networks; points are networks, bars 95 % intervals of their mean (t).",
+                partition,
+            )
+        )
+    return Section(title, [method], {f"{title}, networks": scores}, plots)
+
+
+def _anchor(title: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in title.lower())

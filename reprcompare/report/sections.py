@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from reprcompare.audit import Audit
 from reprcompare.comparison import Comparison, plot_layers
-from reprcompare.encoding import Encoding
+from reprcompare.encoding import Encoding, Universality
 from reprcompare.errors import InvalidInputError, listing
 from reprcompare.report.curves import plot_along
-from reprcompare.report.encoding import encoding_section
+from reprcompare.report.encoding import encoding_section, universality_section
 from reprcompare.report.figures import plot_by_region, plot_components
 from reprcompare.report.page import Page, Section
 from reprcompare.report.plots import Plot
@@ -274,6 +274,7 @@ SHOWN: dict[type, Callable[..., Section]] = {
     Comparison: comparison_section,
     Encoding: encoding_section,
     Dissociation: dissociation_section,
+    Universality: universality_section,
     MixedModel: model_section,
     NetworkContrast: contrast_section,
     PairFits: fits_section,

@@ -12,6 +12,7 @@ from reprcompare.protocol.kinds import (
     compare,
     dissociation,
     downstream,
+    encode,
     feature_pairs,
     mixed_model,
     pair_fit,
@@ -20,6 +21,7 @@ from reprcompare.protocol.kinds import (
     rejections,
     role,
     share_contrast,
+    universality,
 )
 
 ANALYSES: dict[str, Kind] = {
@@ -28,6 +30,7 @@ ANALYSES: dict[str, Kind] = {
     "class_scores": class_scores.KIND,
     "compare": compare.KIND,
     "downstream": downstream.KIND,
+    "encode": encode.KIND,
     "feature_pairs": feature_pairs.KIND,
     "dissociation": dissociation.KIND,
     "mixed_model": mixed_model.KIND,
@@ -37,5 +40,6 @@ ANALYSES: dict[str, Kind] = {
     "pair_structure": pair_structure.KIND,
     "role": role.KIND,
     "share_contrast": share_contrast.KIND,
+    "universality": universality.KIND,
 }
 """What `kind` of an ``[[analysis]]`` can be."""
