@@ -4,6 +4,7 @@ from reprcompare.brains.brainio import from_brainio, read_stimulus_set, write_br
 from reprcompare.brains.catalogue import Entry, catalogue, entry, why_not
 from reprcompare.brains.fetching import fetch
 from reprcompare.brains.loading import FORMATS, load_brain, load_stimuli
+from reprcompare.brains.nifti_maps import write_nifti
 from reprcompare.brains.rsatoolbox_files import from_rsatoolbox, to_rsatoolbox
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "to_rsatoolbox",
     "why_not",
     "write_brainio",
+    "write_nifti",
 ]

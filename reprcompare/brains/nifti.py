@@ -60,7 +60,7 @@ def read_nifti(
         If a file is missing or damaged, or mask, atlas or events do not fit the image.
     """
     nibabel = optional("nibabel", "fmri", "NIfTI files")
-    image = _opened(nibabel, path)
+    image = opened(nibabel, path)
     if isinstance(image, nibabel.Cifti2Image):
         values, columns = _grayordinates(image, path)
     else:
@@ -89,7 +89,8 @@ def read_nifti(
     )
 
 
-def _opened(nibabel: Any, path: str | Path) -> Any:
+def opened(nibabel: Any, path: str | Path) -> Any:
+    """Open an image; its values stay in the file."""
     with readable(path, "NIfTI or CIFTI file"):
         return nibabel.load(path)
 
@@ -141,7 +142,7 @@ def _volumes(image: Any, path: Path) -> Any:
 
 def _on_the_grid(nibabel: Any, other: str | Path, image: Any, path: Path) -> np.ndarray:
     """Read a mask or atlas, and insist that its voxels are those of the image."""
-    loaded = _opened(nibabel, other)
+    loaded = opened(nibabel, other)
     if loaded.shape[:3] != image.shape[:3] or not np.allclose(
         loaded.affine, image.affine, atol=1e-3
     ):

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from reprcompare.encoding.found import Found, Settings, partition_of
 from reprcompare.encoding.models import MODELS
 from reprcompare.encoding.partition import NEGATIVE
-from reprcompare.encoding.predicting import CHOSEN, Found, Settings, partition_of
+from reprcompare.encoding.predicting import CHOSEN
 from reprcompare.encoding.predictors import Candidate
 from reprcompare.encoding.result import Encoding
 from reprcompare.encoding.tally import means_of, table_of
@@ -56,7 +57,7 @@ def assembled(
         partition,
         _stacked([part for item in found for part in item.subsets], prepared),
         _stacked([part for item in found for part in item.choice]),
-        method_of(found, candidates, settings, len(table["ceiling"].dropna()) > 0),
+        method_of(found, candidates, settings, prepared, len(table["ceiling"].dropna()) > 0),
         list(notes),
         alphas,
         _predictions(found, prepared) if settings.predictions else None,
@@ -65,7 +66,11 @@ def assembled(
 
 
 def method_of(
-    found: Sequence[Found], candidates: Sequence[Candidate], settings: Settings, ceiling: bool
+    found: Sequence[Found],
+    candidates: Sequence[Candidate],
+    settings: Settings,
+    prepared: xr.Dataset,
+    ceiling: bool,
 ) -> str:
     """Write what was done, and what scores and intervals mean."""
     folds = found[0].folds
@@ -97,6 +102,12 @@ def method_of(
             "ceiling_r2 is the largest r2 that the noise of the rows allows, a reliability: "
             f"{CEILING_SAYS[settings.ceiling]}. ceiling is its root, the largest r. Fractions of "
             "the ceiling of a region are ratios of means."
+            + (
+                f" What differs between {folds.name}s as a whole is left out of scores and of "
+                "ceilings."
+                if folds.name in prepared.coords
+                else ""
+            )
         )
     unit = "stimuli" if folds.name == "stimulus" else f"{folds.name}s"
     if settings.n_bootstrap:

@@ -9,10 +9,11 @@ import xarray as xr
 
 from reprcompare.encoding.assembling import assembled
 from reprcompare.encoding.folds import CrossValidation
+from reprcompare.encoding.found import Found, Settings
 from reprcompare.encoding.grams import check_delays, find_kernel
 from reprcompare.encoding.models import find_model, search_of
 from reprcompare.encoding.partition import subsets_of
-from reprcompare.encoding.predicting import CHOSEN, Found, Predicting, Settings
+from reprcompare.encoding.predicting import CHOSEN, Predicting
 from reprcompare.encoding.predictors import Candidate, Predictors, candidates_of
 from reprcompare.encoding.responses import (
     CEILINGS,

@@ -1,7 +1,7 @@
 """All candidates on the neuroids of one set of rows: predictions, scores, parts, choices."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,7 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from reprcompare.encoding.fitting import Fit, Search, fit
-from reprcompare.encoding.folds import CrossValidation, Folds, make_folds
+from reprcompare.encoding.folds import make_folds
+from reprcompare.encoding.found import Found, Settings
 from reprcompare.encoding.grams import find_kernel
 from reprcompare.encoding.leakage import (
     CHOSEN_ON_TEST,
@@ -18,7 +19,7 @@ from reprcompare.encoding.leakage import (
     check_scaling,
     leak,
 )
-from reprcompare.encoding.partition import parts_of, subsets_of
+from reprcompare.encoding.partition import subsets_of
 from reprcompare.encoding.pls import fit_pls
 from reprcompare.encoding.predictors import Candidate
 from reprcompare.encoding.responses import RowSet, ceiling_of
@@ -34,62 +35,6 @@ from reprcompare.encoding.tally import Tally, by_region
 
 CHOSEN: Final = {"nested": "chosen in training rows", "test": "chosen on test rows"}
 """What the tables call the candidate that was chosen, by how it was."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a caller chose; as the parameters of `encode`."""
-
-    model: str
-    search: Search
-    by_alpha: bool
-    cv: CrossValidation
-    inner_cv: int
-    n_blocks: int
-    kernel: str
-    delays: tuple[int, ...]
-    standardise: bool | None
-    choose: str
-    partition: bool
-    ceiling: str
-    n_bootstrap: int
-    weights: bool
-    predictions: bool
-    seed: int
-    precision: str
-    device: str
-
-
-@dataclass
-class Found:
-    """What the neuroids of one set of rows gave.
-
-    Attributes
-    ----------
-    rows, folds, tally
-        Rows, folds and scores.
-    setting : dict of arrays, shape (n_folds, n_neuroids)
-        Chosen settings by candidate, neuroids in the order of `rows.neuroids`.
-    predicted : dict of arrays, shape (n_rows, n_neuroids)
-        By candidate, where asked for.
-    weights : dict of lists of arrays
-        By candidate, one array (n_delays x p, n_neuroids) a group, where asked for.
-    groups, subsets, choice : lists of DataFrame
-        Parts of the tables of these names.
-    draws : dict of (subset number, subject, region) to array
-        Draws of R2, summed over neuroids, for the partition.
-    """
-
-    rows: RowSet
-    folds: Folds
-    tally: Tally
-    setting: dict[str, np.ndarray] = field(default_factory=dict)
-    predicted: dict[str, np.ndarray] = field(default_factory=dict)
-    weights: dict[str, list[np.ndarray]] = field(default_factory=dict)
-    groups: list[pd.DataFrame] = field(default_factory=list)
-    subsets: list[pd.DataFrame] = field(default_factory=list)
-    choice: list[pd.DataFrame] = field(default_factory=list)
-    draws: dict[tuple[int, str, str], np.ndarray] = field(default_factory=dict)
 
 
 class Predicting:
@@ -146,6 +91,7 @@ class Predicting:
                 self.stimulus_id,
                 len(rows.frame) > len(self.stimulus_id),
                 settings.ceiling,
+                self.folds.name if self.folds.name in given.coords else None,
                 notes,
             )
 
@@ -369,41 +315,6 @@ class Predicting:
             )
         if self.settings.predictions:
             self.found.predicted[name] = best["predicted"]
-
-
-def partition_of(found: Sequence[Found], names: Sequence[str]) -> pd.DataFrame:
-    """Return the parts of R2 of every region, with intervals over stimuli.
-
-    Parameters
-    ----------
-    found
-        Of all sets of rows.
-    names
-        Of the groups.
-
-    Returns
-    -------
-    pandas.DataFrame
-        subject, region, part, groups, r2, low, high.
-    """
-    subsets = [" & ".join(names[g] for g in subset) for subset in subsets_of(len(names))]
-    rows = []
-    for item in found:
-        table = pd.concat(item.subsets)
-        means = table.groupby(["subject", "region", "subset"], sort=False)["r2"].mean()
-        counts = table[table["subset"] == subsets[0]].groupby(["subject", "region"])["r2"].count()
-        for subject, region in counts.index:
-            values = np.array([means[subject, region, subset] for subset in subsets])
-            draws = np.stack(
-                [item.draws[number, subject, region] for number in range(len(subsets))]
-            ) / max(counts[subject, region], 1)
-            drawn = parts_of(draws, names)
-            for (part, groups, value), (_, _, own) in zip(
-                parts_of(values, names), drawn, strict=True
-            ):
-                low, high = np.quantile(own, (0.025, 0.975)) if len(own) else (np.nan, np.nan)
-                rows.append((subject, region, part, groups, float(value), low, high))
-    return pd.DataFrame(rows, columns=["subject", "region", "part", "groups", "r2", "low", "high"])
 
 
 def _slice(places: np.ndarray) -> slice | np.ndarray:

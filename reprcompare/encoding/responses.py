@@ -178,6 +178,7 @@ def ceiling_of(
     stimulus_id: np.ndarray,
     single: bool,
     method: str,
+    within: str | None,
     notes: dict[str, None],
 ) -> np.ndarray:
     """Return the largest R2 that a row of these neuroids allows; NaN where it is unknown.
@@ -193,6 +194,9 @@ def ceiling_of(
         Whether rows are single presentations, and not means over repetitions.
     method
         A name in `CEILINGS`.
+    within
+        The coordinate that folds are the levels of: scores are taken within folds, so what differs
+        between them as a whole (drift) does not count as noise either.
     notes
         Gains a sentence where there is none.
     """
@@ -201,23 +205,23 @@ def ceiling_of(
         presentation=np.flatnonzero(np.isin(ids, stimulus_id)), neuroid=np.sort(neuroids)
     )
     try:
-        table = CEILINGS[method](part, single)
+        table = CEILINGS[method](part, single, within)
     except (NotIdentifiableError, InvalidInputError) as error:
         notes[f"There is no noise ceiling: {error}"] = None
         return np.full(len(neuroids), np.nan)
     return table.loc[brain["neuroid_id"].values[neuroids]].to_numpy(dtype=float)
 
 
-def _from_variances(part: xr.Dataset, single: bool) -> pd.Series:
-    table = noise_ceiling(part).set_index("neuroid_id")
+def _from_variances(part: xr.Dataset, single: bool, within: str | None) -> pd.Series:
+    table = noise_ceiling(part, within).set_index("neuroid_id")
     if not single:
         return table["ceiling_r2"]
     signal = table["signal_variance"].clip(lower=0)
     return signal / (signal + table["noise_variance"])
 
 
-def _from_halves(part: xr.Dataset, single: bool) -> pd.Series:
-    table = split_half(part).set_index("neuroid_id")
+def _from_halves(part: xr.Dataset, single: bool, within: str | None) -> pd.Series:
+    table = split_half(part, within).set_index("neuroid_id")
     reliability = table["reliability"]
     if single:
         one = spearman_brown(reliability.to_numpy(), 1 / table["n_repetitions"].to_numpy())

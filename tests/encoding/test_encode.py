@@ -176,7 +176,7 @@ def test_runs_are_left_out_with_a_warning_that_stimuli_repeat(simulated):
     with pytest.warns(LeakageWarning, match="20 stimuli .* repeated in several folds"):
         found = encode(select(network, region="late"), runs, cv="run", **QUICK)
     assert any("has seen the responses" in note for note in found.notes)
-    single = noise_ceiling(runs).set_index("neuroid_id")
+    single = noise_ceiling(runs, within="run").set_index("neuroid_id")
     expected = single["signal_variance"] / (single["signal_variance"] + single["noise_variance"])
     table = found.table.set_index("neuroid_id")
     np.testing.assert_allclose(table["ceiling_r2"], expected[table.index].clip(lower=0))
