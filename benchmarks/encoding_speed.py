@@ -128,13 +128,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--predictors", nargs="+", default=["white", "power law"])
     parser.add_argument("--without-sklearn", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     frame = pd.DataFrame({"stimulus_id": [f"{k:04d}" for k in range(STIMULI)]})
     folds = make_folds(frame, 5, 5)
     rows = []
-    for kind in ("white", "power law"):
+    for kind in arguments.predictors:
         difference = check(kind, folds)
         columns, responses = (x.astype(np.float32) for x in made(kind, TARGETS))
         times: dict[str, list[float]] = {name: [] for name in SIDES}
@@ -165,6 +166,9 @@ def main() -> None:
         rows.append(row)
         print(pd.DataFrame(rows[-1:]).T.to_string(header=False), flush=True)
     table = pd.DataFrame(rows)
+    if OUT.exists():
+        before = pd.read_csv(OUT)
+        table = pd.concat([before[~before["predictors"].isin(table["predictors"])], table])
     table[[name for name in table if name != "ratio"] + ["ratio"]].to_csv(OUT, index=False)
 
 
