@@ -1,7 +1,7 @@
 """How networks are trained, fixed before looking at any result."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -147,12 +147,11 @@ class Training:
                 f"{listing(outside)}."
             )
 
-    def build(self, parameters: Sequence[torch.Tensor]) -> torch.optim.Optimizer:
-        """Make the optimiser of stacked parameters."""
+    @property
+    def hyper_parameters(self) -> dict[str, float]:
+        """What the optimiser is told, and networks of one stack may differ in."""
         more = {"momentum": self.momentum} if self.optimiser == "sgd" else {}
-        return OPTIMISERS[self.optimiser](
-            parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True, **more
-        )
+        return {"lr": self.learning_rate, "weight_decay": self.weight_decay, **more}
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 1.

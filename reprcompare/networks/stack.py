@@ -2,6 +2,8 @@
 
 import copy
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -10,7 +12,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from reprcompare.errors import InvalidInputError
 from reprcompare.networks.dropout import Masks
-from reprcompare.networks.settings import Training
+from reprcompare.networks.settings import OPTIMISERS, Training
 
 ONE_BY_ONE = (nn.modules.conv._ConvNd, nn.RNNBase)
 """Layers for which `vmap` is slower than a loop on a CPU (stacked convolutions become grouped ones,
@@ -28,7 +30,8 @@ class Stack:
     networks
         Equal in architecture; they are copied.
     settings
-        Of the training.
+        Of the training, one a network; rows of equal settings lie beside each other. They differ in
+        hyper-parameters of the optimiser only.
     seeds
         One a network, for dropout.
     example : torch.Tensor, shape (1, ...)
@@ -51,7 +54,7 @@ class Stack:
     def __init__(
         self,
         networks: Sequence[nn.Module],
-        settings: Training,
+        settings: Sequence[Training],
         seeds: Sequence[int],
         example: Tensor,
         answers: Tensor,
@@ -63,7 +66,7 @@ class Stack:
                 "networks that are trained together must be equal in architecture and mode: "
                 f"{str(error).splitlines()[0]}."
             ) from error
-        self._settings = settings
+        self._settings = list(settings)
         self._skeleton = copy.deepcopy(networks[0])
         self.takes_answers = bool(getattr(self._skeleton, "teacher_forcing", False))
         dropout_seeds = [int(np.random.SeedSequence([s, 3]).generate_state(1)[0]) for s in seeds]
@@ -71,11 +74,32 @@ class Stack:
             self._skeleton, dropout_seeds, example, (answers,) if self.takes_answers else ()
         )
         self._one_by_one = any(isinstance(m, ONE_BY_ONE) for m in self._skeleton.modules())
-        self._optimiser = settings.build(self._trainable)
+        self._start_optimiser()
 
-    @property
-    def _trainable(self) -> list[Tensor]:
-        return [value for value in self._parameters.values() if value.requires_grad]
+    def _start_optimiser(self) -> None:
+        """Give the optimiser a view of the rows of every group of equal settings.
+
+        The views share the memory of the stacked parameters, and get their gradients by hand.
+        """
+        self._groups = [
+            (settings, [row for row, _ in rows])
+            for settings, rows in groupby(enumerate(self._settings), key=itemgetter(1))
+        ]
+        self._views = {
+            (name, number): value.detach()[rows[0] : rows[-1] + 1]
+            for name, value in self._parameters.items()
+            if value.requires_grad
+            for number, (_, rows) in enumerate(self._groups)
+        }
+        names = dict.fromkeys(name for name, _ in self._views)
+        self._optimiser = OPTIMISERS[self._settings[0].optimiser](
+            [
+                {"params": [self._views[name, number] for name in names]}
+                | settings.hyper_parameters
+                for number, (settings, _) in enumerate(self._groups)
+            ],
+            fused=True,
+        )
 
     def __len__(self) -> int:
         return len(next(iter(self._parameters.values())))
@@ -124,10 +148,14 @@ class Stack:
         number
             Of the step, for the learning rate.
         """
-        self._optimiser.zero_grad(set_to_none=True)
+        for parameter in self._parameters.values():
+            parameter.grad = None
         losses.sum().backward()
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._settings.rate(number)
+        for (name, group), view in self._views.items():
+            rows, gradient = self._groups[group][1], self._parameters[name].grad
+            view.grad = None if gradient is None else gradient[rows[0] : rows[-1] + 1]
+        for (settings, _), options in zip(self._groups, self._optimiser.param_groups, strict=True):
+            options["lr"] = settings.rate(number)
         self._optimiser.step()
 
     def state(self, row: int) -> dict[str, Tensor]:
@@ -139,22 +167,28 @@ class Stack:
     def keep(self, rows: Sequence[int]) -> None:
         """Let all networks but these leave the stack, so that they cost nothing any more."""
         chosen = list(rows)
-        before = self._optimiser.state
-        moved = {}
-        for name, value in self._parameters.items():
-            kept = value.detach()[chosen].clone().requires_grad_(value.requires_grad)
-            if value.requires_grad:
-                # Moments have the shape of the parameter; the count of steps is one for all.
-                moved[kept] = {
-                    key: item[chosen].clone() if item.shape == value.shape else item
-                    for key, item in before.get(value, {}).items()
-                    if isinstance(item, Tensor)
-                }
-            self._parameters[name] = kept
+        before, views, groups = self._optimiser.state, self._views, self._groups
+        self._settings = [self._settings[row] for row in chosen]
+        self._parameters = {
+            name: value.detach()[chosen].clone().requires_grad_(value.requires_grad)
+            for name, value in self._parameters.items()
+        }
         self._buffers = {name: value[chosen].clone() for name, value in self._buffers.items()}
         self._masks.keep(chosen)
-        self._optimiser = self._settings.build(self._trainable)
-        self._optimiser.state.update(moved)
+        self._start_optimiser()
+        # Groups that have lost all their rows are gone, the others are in the order they had.
+        staying = [set(chosen) & set(own) for _, own in groups]
+        numbers = [number for number, own in enumerate(staying) if own]
+        for (name, group), view in self._views.items():
+            first = groups[numbers[group]][1][0]
+            inside = [row - first for row in sorted(staying[numbers[group]])]
+            old = views[name, numbers[group]]
+            # Moments have the shape of the parameter; the count of steps is one for all.
+            self._optimiser.state[view] = {
+                key: item[inside].clone() if item.shape == old.shape else item
+                for key, item in before.get(old, {}).items()
+                if isinstance(item, Tensor)
+            }
 
     def _call(
         self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], given: tuple[Tensor, ...]

@@ -9,7 +9,7 @@ that is done leaves the stack.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -67,7 +67,7 @@ def train(
     inputs: Sequence[np.ndarray],
     targets: Sequence[np.ndarray],
     validation: tuple[np.ndarray, np.ndarray],
-    settings: Training,
+    settings: Training | Sequence[Training],
     *,
     seeds: Sequence[int],
     features: Sequence[str] | None = None,
@@ -91,7 +91,8 @@ def train(
     validation : pair of arrays (n_validation, ...), (n_validation, n_features)
         Held-out stimuli by which learning is judged, the same for all.
     settings
-        See `Training`.
+        See `Training`; one for all, or one a network, which may differ in learning rate, weight
+        decay and momentum.
     seeds
         One a network: seeds the order in which its examples come, dropout, and what a curriculum
         hides at random.
@@ -111,9 +112,12 @@ def train(
     Raises
     ------
     InvalidInputError
-        If the sequences differ in length or the data sets in size, or labels do not fit.
+        If the sequences differ in length or the data sets in size, or labels or settings do not
+        fit.
     """
     n = len(networks)
+    own = [settings] * n if isinstance(settings, Training) else list(settings)
+    settings = _shared(own, n)
     if not n or len({n, len(inputs), len(targets), len(seeds)}) > 1:
         raise InvalidInputError(
             f"got {n} networks, {len(inputs)} inputs, {len(targets)} targets, {len(seeds)} seeds; "
@@ -132,11 +136,16 @@ def train(
     names = [str(f) for f in (features or range(n_features))]
     labelled = (~y_train.isnan()).any(dim=1).numpy()
     curriculum = Curriculum(settings, names, labelled, seeds)
-    stack = Stack(networks, settings, seeds, x_train[0, :1], y_train[0, :1])
+    # Which network lies in which row: equal hyper-parameters beside each other.
+    here = sorted(range(n), key=lambda i: tuple(own[i].hyper_parameters.values()))
+    stack = Stack(
+        *([items[i] for i in here] for items in (networks, own, seeds)),
+        x_train[0, :1],
+        y_train[0, :1],
+    )
     orders = [np.random.default_rng(seed) for seed in seeds]
     logs = [_Log(names) for _ in range(n)]
     done: dict[int, Trained] = {}
-    here = list(range(n))  # which network lies in which row of the stack
     _keep_checkpoint(0, settings, stack, here, logs)
     for step in range(1, settings.max_steps + 1):
         x, y = _batch(x_train, y_train, settings.batch_size, orders, here)
@@ -167,6 +176,20 @@ def train(
             stack.keep(staying)
             here = [here[row] for row in staying]
     return [done[i] for i in range(n)]
+
+
+def _shared(own: Sequence[Training], n: int) -> Training:
+    """Return what the settings of all networks have in common, as one of them."""
+    if len(own) != n:
+        raise InvalidInputError(f"got {len(own)} settings for {n} networks; give one, or {n}.")
+    rest = [replace(one, learning_rate=1.0, weight_decay=0.0, momentum=0.0) for one in own]
+    for other, common in zip(own[1:], rest[1:], strict=True):
+        if common != rest[0]:
+            raise InvalidInputError(
+                "networks of one stack may differ in learning_rate, weight_decay and momentum "
+                f"only; {other} differs from {own[0]} in more."
+            )
+    return own[0]
 
 
 def _stacked(arrays: Sequence[np.ndarray]) -> torch.Tensor:

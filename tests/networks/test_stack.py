@@ -131,3 +131,17 @@ def test_other_kinds_of_dropout_and_unequal_networks_get_a_sentence():
         run(lambda seed: nn.Sequential(nn.AlphaDropout(0.1), nn.Linear(16, 2)), [0], settings)
     with pytest.raises(InvalidInputError, match="equal in architecture"):
         run(lambda seed: mlp(16, 2, (4 + seed,)), [0, 1], settings)
+
+
+def test_networks_of_a_stack_may_differ_in_hyper_parameters():
+    several = [
+        Training("sgd", rate, decay, momentum, **LEAVING)
+        for rate, decay, momentum in [(0.3, 0, 0.5), (0.1, 1e-3, 0.0), (0.3, 0, 0.5), (0.5, 0, 0)]
+    ]
+    seeds = [1, 2, 3, 4]
+    together = run(with_dropout, seeds, several)
+    for seed, settings, trained in zip(seeds, several, together, strict=True):
+        assert_equal(run(with_dropout, [seed], settings)[0], trained)
+    several[1] = Training("sgd", 0.1, **LEAVING | {"batch_size": 32})
+    with pytest.raises(InvalidInputError, match="learning_rate, weight_decay and momentum only"):
+        run(with_dropout, seeds, several)
