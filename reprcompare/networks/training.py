@@ -139,7 +139,9 @@ def train(
     # Which network lies in which row: equal hyper-parameters beside each other.
     here = sorted(range(n), key=lambda i: tuple(own[i].hyper_parameters.values()))
     stack = Stack(
-        *([items[i] for i in here] for items in (networks, own, seeds)),
+        [networks[i] for i in here],
+        [own[i] for i in here],
+        [seeds[i] for i in here],
         x_train[0, :1],
         y_train[0, :1],
     )
