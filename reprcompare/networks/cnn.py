@@ -120,6 +120,7 @@ def cnn1d(
     channels: Sequence[int] = (16, 32),
     hidden: Sequence[int] = (64,),
     kernel_size: int = 3,
+    spread: int = 0,
     activation: str = "relu",
     initialisation: str = "uniform",
     gain: float = 1.0,
@@ -133,15 +134,25 @@ def cnn1d(
         Numbers of input and output units.
     channels, hidden, kernel_size, activation, initialisation, gain, seed
         As for `cnn`.
+    spread
+        Above 0, a full layer of that size, the module `spread`, stands before the convolutions; so
+        that stimuli of few units have places to convolve over.
 
     Examples
     --------
     >>> [name for name, _ in cnn1d(32, 2).named_children()]
     ['sequence', 'conv1', 'conv2', 'flatten', 'hidden1', 'readout']
     """
-    layers: OrderedDict[str, nn.Module] = OrderedDict(sequence=nn.Unflatten(1, (1, n_inputs)))
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
     with seeded(seed):
-        size = 1
+        places, size = spread or n_inputs, 1
+        if spread:
+            layers["spread"] = nn.Sequential(
+                OrderedDict(
+                    linear=nn.Linear(n_inputs, spread), activation=activation_of(activation)
+                )
+            )
+        layers["sequence"] = nn.Unflatten(1, (1, places))
         for number, n in enumerate(channels, start=1):
             layers[f"conv{number}"] = nn.Sequential(
                 OrderedDict(
@@ -151,8 +162,8 @@ def cnn1d(
             )
             size = n
         layers["flatten"] = nn.Flatten()
-        _add_full_layers(layers, size * n_inputs, hidden, activation, 0.0)
-        layers["readout"] = nn.Linear(hidden[-1] if hidden else size * n_inputs, n_outputs)
+        _add_full_layers(layers, size * places, hidden, activation, 0.0)
+        layers["readout"] = nn.Linear(hidden[-1] if hidden else size * places, n_outputs)
         network = nn.Sequential(layers)
         initialise(network, initialisation, gain)
     return network

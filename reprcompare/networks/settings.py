@@ -95,6 +95,8 @@ class Training:
         Steps over which the learning rate rises linearly before that.
     checkpoints
         Steps whose states are kept; 0 is the state before training.
+    checkpoint_every
+        Above 0, the states of every so many steps are kept too, from 0 on.
     stages
         A curriculum; each network goes through it at its own pace. The last stage ends as training
         without a curriculum does, or after its own number of steps.
@@ -114,6 +116,7 @@ class Training:
     schedule: str = "constant"
     warmup_steps: int = 0
     checkpoints: tuple[int, ...] = ()
+    checkpoint_every: int = 0
     stages: tuple[Stage, ...] = ()
 
     def __post_init__(self) -> None:
@@ -137,7 +140,13 @@ class Training:
                     f"a stage of {stage.steps} steps ends between two looks; make steps a multiple "
                     f"of check_every = {self.check_every}."
                 )
-        for name in ("weight_decay", "momentum", "matched_loss", "warmup_steps"):
+        for name in (
+            "weight_decay",
+            "momentum",
+            "matched_loss",
+            "warmup_steps",
+            "checkpoint_every",
+        ):
             if getattr(self, name) < 0:
                 raise InvalidInputError(f"{name} must not be negative, got {getattr(self, name)}.")
         outside = [step for step in self.checkpoints if not 0 <= step <= self.max_steps]
@@ -152,6 +161,18 @@ class Training:
         """What the optimiser is told, and networks of one stack may differ in."""
         more = {"momentum": self.momentum} if self.optimiser == "sgd" else {}
         return {"lr": self.learning_rate, "weight_decay": self.weight_decay, **more}
+
+    def keeps(self, step: int) -> bool:
+        """Tell whether the state of a step is kept.
+
+        Examples
+        --------
+        >>> settings = Training(checkpoints=(3,), checkpoint_every=10)
+        >>> [step for step in range(25) if settings.keeps(step)]
+        [0, 3, 10, 20]
+        """
+        regular = self.checkpoint_every and step % self.checkpoint_every == 0
+        return step in self.checkpoints or bool(regular)
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 1.

@@ -232,7 +232,7 @@ def _losses(
 def _keep_checkpoint(
     step: int, settings: Training, stack: Stack, here: Sequence[int], logs: Sequence["_Log"]
 ) -> None:
-    if step in settings.checkpoints:
+    if settings.keeps(step):
         for row, network in enumerate(here):
             logs[network].checkpoints[step] = stack.state(row)
 

@@ -247,7 +247,7 @@ class Workshop:
             ]
             for network, item in zip(networks, trained, strict=True):
                 network.load_state_dict(item.state)
-            if settings.checkpoints:
+            if settings.checkpoints or settings.checkpoint_every:
                 states = [item.checkpoints | {item.steps: item.state} for item in trained]
         order: list[str] | None = getattr(networks[0], "order", None)
         if order is not None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from reprcompare.networks import NETWORKS, Training
-from reprcompare.tasks import PointTask, TrifeatureTask, VectorTask, two_points
+from reprcompare.tasks import PointTask, TrifeatureTask, VectorTask, digits, two_points
 
 
 class Table(BaseModel):
@@ -202,6 +202,7 @@ def parameters_of(make: Callable[..., Any], given: tuple[str, ...] = ()) -> type
 
 
 TASKS: dict[str, Callable[..., Any]] = {
+    "digits": digits,
     "points": PointTask,
     "trifeature": TrifeatureTask,
     "two_points": two_points,

@@ -1,7 +1,7 @@
 """Stimuli whose features, and the extraneous properties of these, are known."""
 
 from reprcompare.tasks.features import Feature
-from reprcompare.tasks.points import PointTask, two_points
+from reprcompare.tasks.points import PointTask, digits, two_points
 from reprcompare.tasks.rules import RULES, Complexity, Rule
 from reprcompare.tasks.task import Task, with_counterfactuals
 from reprcompare.tasks.trifeature import TrifeatureTask
@@ -17,6 +17,7 @@ __all__ = [
     "Task",
     "TrifeatureTask",
     "VectorTask",
+    "digits",
     "two_points",
     "with_counterfactuals",
 ]

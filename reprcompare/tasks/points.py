@@ -1,6 +1,6 @@
 """Few points with continuous targets, learned by heart: what theories of learning speak of.
 
-`two_points` is the task of van Rossem & Saxe 2024 (arXiv 2402.09142).
+`two_points` is the task of van Rossem & Saxe 2024 (arXiv 2402.09142), `digits` one of many points.
 """
 
 import string
@@ -31,6 +31,8 @@ class PointTask(Task):
         Values that a network should answer, one list a point.
     names
         Stimulus ids of the points; A, B, ... where there are none.
+    features
+        Names of the target values; target, or target1, target2, ..., where there are none.
 
     Examples
     --------
@@ -42,6 +44,7 @@ class PointTask(Task):
     inputs: tuple[tuple[float, ...], ...]
     targets: tuple[tuple[float, ...], ...]
     names: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for what, values in (("inputs", self.inputs), ("targets", self.targets)):
@@ -61,13 +64,19 @@ class PointTask(Task):
                 f"names must be {len(self.inputs)} different ones, one a point, got {self.names}."
             )
 
+        if self.features and len(set(self.features)) != len(self.targets[0]):
+            raise InvalidInputError(
+                f"features must be {len(self.targets[0])} different names, one a target value, got "
+                f"{self.features}."
+            )
+
     @property
     def properties(self) -> pd.DataFrame:
         """One continuous feature for every target value, which has no levels (`n_levels` 1)."""
         n = len(self.targets[0])
-        names = ["target"] if n == 1 else [f"target{i}" for i in range(1, n + 1)]
+        names = self.features or (["target"] if n == 1 else [f"target{i}" for i in range(1, n + 1)])
         return pd.DataFrame(
-            {"n_levels": 1, "position": range(n)}, index=pd.Index(names, name="feature")
+            {"n_levels": 1, "position": range(n)}, index=pd.Index([*names], name="feature")
         )
 
     @property
@@ -142,6 +151,42 @@ def two_points(dx: float = 1.0, dy: float = 0.5**0.5) -> PointTask:
     if not dy >= 0:
         raise InvalidInputError(f"dy is a distance and cannot be {dy}.")
     return PointTask(((-1.0,), (-1.0 + dx,)), ((0.6,), (0.6 + dy,)))
+
+
+def digits(n_images: int = 100, seed: int = 0) -> PointTask:
+    """Make a task of images: handwritten digits of 8 x 8 pixels, a target unit for each class.
+
+    The images are the test set of the UCI collection of handwritten digits (Alpaydin & Kaynak
+    1998), as they come with scikit-learn; pixels are scaled to lie between 0 and 1.
+
+    Parameters
+    ----------
+    n_images
+        How many, the same number of each class as far as possible.
+    seed
+        Of the choice.
+
+    Returns
+    -------
+    PointTask
+        Of 64 inputs and 10 target values.
+    """
+    # Slow to import, and of use here only.
+    from sklearn.datasets import load_digits
+
+    images, classes = load_digits(return_X_y=True)
+    if not 10 <= n_images <= len(images):
+        raise InvalidInputError(
+            f"n_images must lie between 10, one a class, and {len(images)}; got {n_images}."
+        )
+    shuffled = np.random.default_rng(seed).permutation(len(images))
+    rank = pd.Series(classes[shuffled]).groupby(classes[shuffled]).cumcount().to_numpy()
+    chosen = shuffled[np.lexsort((classes[shuffled], rank))[:n_images]]
+    return PointTask(
+        tuple(map(tuple, images[chosen] / 16)),
+        tuple(map(tuple, np.eye(10)[classes[chosen]])),
+        tuple(f"digit{classes[i]}-{i}" for i in chosen),
+    )
 
 
 def _letters(n: int) -> tuple[str, ...]:

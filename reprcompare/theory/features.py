@@ -113,7 +113,8 @@ def compare_features(
         y_start, y_end, h_predicted (by `end_state`, with the outputs reached), h_matched (with the
         reference's outputs for all features); h_middle and h_restarted (recorded when the
         reference had been learned, and what the theory predicts from there), where the recording
-        has `learned_at`; the logarithm of each (log_h_end, ...), ratio, learned_at.
+        has `learned_at`; the logarithm of each (log_h_end, ...) and of h_end / h_predicted
+        (log_unexplained), ratio, learned_at.
 
     Raises
     ------
@@ -160,6 +161,7 @@ def compare_features(
                 {"subject": subject, "region": chosen, "feature": feature, "n_pairs": len(part)}
                 | means
                 | {f"log_{name}": float(np.log(value)) for name, value in means.items()}
+                | {"log_unexplained": float(np.log(means["h_end"] / means["h_predicted"]))}
                 | {"ratio": ratio}
                 | _learned(recording, subject, feature)
             )

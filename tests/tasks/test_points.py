@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from reprcompare.errors import InvalidInputError
-from reprcompare.tasks import PointTask, two_points
+from reprcompare.tasks import PointTask, digits, two_points
 
 
 def test_two_points_are_those_of_the_paper():
@@ -39,8 +39,23 @@ def test_targets_are_continuous_labels_even_if_there_are_two_values():
         (lambda: PointTask(((0,), (1, 2)), ((0,), (1,))), "same number of values"),
         (lambda: PointTask(((0,), (1,)), ((0,), (1,), (2,))), "2 inputs and 3 targets"),
         (lambda: PointTask(((0,), (1,)), ((0,), (1,)), ("a", "a")), "2 different ones"),
+        (lambda: PointTask(((0,), (1,)), ((0,), (1,)), (), ("x", "y")), "1 different names"),
     ],
 )
 def test_points_that_make_no_task_are_refused(make, words):
     with pytest.raises(InvalidInputError, match=words):
         make()
+
+
+def test_digits_are_images_of_ten_classes():
+    task = digits(40, seed=1)
+    x, y = task.examples(0, "train", 0)
+    assert x.shape == (40, 64)
+    assert x.min() == 0
+    assert x.max() == 1
+    assert (y.sum(axis=0) == 4).all()
+    names = task.evaluation_set()["stimulus_id"].values
+    assert [int(name[5]) for name in names] == y.argmax(axis=1).tolist()
+    assert digits(40, seed=2).names != task.names
+    with pytest.raises(InvalidInputError, match="between 10"):
+        digits(5)

@@ -71,6 +71,7 @@ KIND = Kind(
                 *("subject", "recording", "region", "feature", "n_pairs", "ratio", "learned_at"),
                 *MEASURES,
                 *(f"log_{name}" for name in MEASURES),
+                "log_unexplained",
             )
         )
     },
