@@ -48,13 +48,19 @@ def normalised(change: np.ndarray, whole: np.ndarray, spread: np.ndarray) -> Eff
     >>> normalised(whole / 2, whole, np.array([1.0])).estimate
     array([0.5])
     """
+    estimate = ratio(change, whole, spread)
     with np.errstate(invalid="ignore", divide="ignore"):
-        estimate = _ratio(np.nanmean(change, axis=0), np.nanmean(whole, axis=0), spread)
         without = _ratio(_mean_without(change), _mean_without(whole), spread)
         n = len(change)
         error = np.sqrt((n - 1) / n * np.square(without - without.mean(axis=0)).sum(axis=0))
     reach = stats.t.ppf(0.975, n - 1) * error
     return Effect(estimate, estimate - reach, estimate + reach)
+
+
+def ratio(change: np.ndarray, whole: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return the estimate of `normalised` alone."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _ratio(np.nanmean(change, axis=0), np.nanmean(whole, axis=0), spread)
 
 
 def flips(before: np.ndarray, after: np.ndarray, other: np.ndarray) -> np.ndarray:

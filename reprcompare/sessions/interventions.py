@@ -113,9 +113,15 @@ class Bench:
     def __init__(self, network: nn.Module, device: torch.device, batch_size: int) -> None:
         self.network, self.device, self.batch_size = network, device, batch_size
         self._modules = dict(network.named_modules())
+        self._layers: dict[str, Layer] = {}
 
     def layer(self, region: str) -> Layer:
         """Return the layer of a region, by the name that it has in a recording."""
+        if region not in self._layers:
+            self._layers[region] = self._find(region)
+        return self._layers[region]
+
+    def _find(self, region: str) -> Layer:
         found = choose_layers(self.network, region)
         if len(found) != 1:
             raise InvalidInputError(

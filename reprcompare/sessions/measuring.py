@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reprcompare.errors import InvalidInputError, listing
 from reprcompare.recording import reported_features
-from reprcompare.sessions.effects import Effect, flips, normalised
+from reprcompare.sessions.effects import flips, normalised, ratio
 from reprcompare.sessions.erasure import erase
 from reprcompare.sessions.interventions import Bench, Displacement, Exchange
 from reprcompare.sessions.nulls import matched_directions, off_manifold, shuffled_steps
@@ -185,9 +185,8 @@ def measure(
     def loss(given: Tensor, rows: Tensor) -> Tensor:
         return ((given - answers.other[name][rows]) * scale).square().sum(dim=1)
 
-    def effect(given: Tensor) -> Effect:
-        change = directions * _numbers(given - answers.base)
-        return normalised(change, answers.whole, answers.spread)
+    def change(given: Tensor) -> np.ndarray:
+        return directions * _numbers(given - answers.base)
 
     for fold in range(settings.n_folds):
         train = torch.as_tensor(usable[folds != fold], device=states.device)
@@ -211,7 +210,7 @@ def measure(
         erased[test] = _erased(on, shown, region, states, name, train, test)
     after, _ = on.run(shown.inputs, region, Exchange(learned))
     swapped, _ = on.run(shown.inputs, region, Exchange(others))
-    found = effect(after)
+    found = normalised(change(after), answers.whole, answers.spread)
     decisions = [
         answers.reports.decisions(_numbers(given)[usable])
         for given in (answers.base, after, answers.other[name])
@@ -220,7 +219,7 @@ def measure(
         "effect": found.estimate,
         "effect_low": found.low,
         "effect_high": found.high,
-        "effect_whole": effect(swapped).estimate,
+        "effect_whole": ratio(change(swapped), answers.whole, answers.spread),
         "effect_flip": flips(*decisions),
         "effect_erasure": _lost(shown, name, pairs, answers, erased),
         "effect_dimensions": np.array(max(dimensions)),
@@ -228,10 +227,8 @@ def measure(
     }
     for variable, steps in (("effect_null", shuffled), ("effect_random", random)):
         if settings.n_null:
-            null = [
-                effect(on.run(shown.inputs, region, Displacement(vectors))[0]).estimate
-                for vectors in steps
-            ]
+            given = [on.run(shown.inputs, region, Displacement(vectors))[0] for vectors in steps]
+            null = [ratio(change(one), answers.whole, answers.spread) for one in given]
             measured[variable] = np.quantile(null, 0.95, axis=0)
     return measured
 

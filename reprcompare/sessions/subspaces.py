@@ -6,6 +6,7 @@ answer as wanted. It starts from closed forms, and the number of dimensions is c
 that took no part in learning it.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,12 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 GOOD_ENOUGH = 0.01
 """Loss below which no further dimension is tried: answers are off by a tenth of their change."""
 
+FINISHED = GOOD_ENOUGH / 10
+"""Loss below which a basis is not improved further."""
+
+LOOK = 20
+"""Steps between two looks at the loss, which must have fallen by a twentieth since the last one."""
+
 WORTH = 0.9
 """A larger subspace must bring the loss below this fraction of that of the smaller one."""
 
@@ -35,7 +42,7 @@ class Search:
         Numbers of dimensions that are tried, in rising order; those beyond the size of the region
         are left out.
     steps
-        Steps of the optimiser for each number.
+        Steps of the optimiser for each number, at most: it ends when nothing is left to gain.
     rate
         Learning rate (Adam), relative to the size of the entries of a unit vector.
     batch_size
@@ -148,11 +155,15 @@ class _Learner:
         self, start: Tensor, rows: Tensor, search: Search, generator: torch.Generator
     ) -> Tensor:
         """Improve a basis by gradient; the best one met on the way is returned."""
+        if self.value(start, rows) < FINISHED:
+            return start
         weights = start.clone().requires_grad_(True)
         rate = search.rate / len(start) ** 0.5
         optimiser = torch.optim.Adam([weights], lr=rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, search.steps)
+        recent, before = 0.0, float("inf")
         for step in range(search.steps):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / search.steps))
             order = torch.randperm(len(rows), generator=generator)[: search.batch_size]
             batch = rows[order.to(rows.device)]
             with torch.enable_grad():
@@ -164,10 +175,12 @@ class _Learner:
                     # Nothing after the region depends on it, so that every subspace is as good.
                     return start
                 (weights.grad,) = torch.autograd.grad(value, [weights])
-            if step == 0 and float(value) < GOOD_ENOUGH**2:
-                return start
             optimiser.step()
-            schedule.step()
+            recent += float(value) / LOOK
+            if (step + 1) % LOOK == 0:
+                if recent < FINISHED or recent > 0.95 * before:
+                    break
+                recent, before = 0.0, recent
         learned = torch.linalg.qr(weights.detach()).Q
         # Adam has no guarantee to end below where it began.
         return min(start, learned, key=lambda basis: self.value(basis, rows))
