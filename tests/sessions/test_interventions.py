@@ -163,6 +163,19 @@ def test_intervals_of_effects_are_those_of_the_jackknife_by_hand():
     assert found.high[0] - found.estimate[0] == pytest.approx(2.306004 * error, rel=1e-5)
 
 
+@pytest.mark.parametrize("n", [16, 64])
+def test_intervals_of_effects_cover_the_truth_as_often_as_they_say(n):
+    rng = np.random.default_rng(n)
+    covered = 0
+    for _ in range(600):
+        # Changes by the whole stimulus are skewed, and the part that is exchanged goes with them.
+        whole = rng.gamma(2.0, 1.0, (n, 1))
+        change = whole * rng.choice([0.2, 0.6], (n, 1)) + 0.5 * rng.standard_normal((n, 1))
+        found = normalised(change, whole, np.array([0.5]))
+        covered += bool(found.low[0] <= 0.4 <= found.high[0])
+    assert covered / 600 == pytest.approx(0.95, abs=0.03)
+
+
 def test_missing_counterfactuals_do_not_count():
     change = np.array([[1.0], [3.0], [np.nan]])
     found = normalised(change, np.array([[4.0], [4.0], [np.nan]]), np.array([0.0]))
