@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from reprcompare.networks.mlp import ACTIVATIONS
+from reprcompare.networks import ACTIVATIONS
 
 N_INPUTS = 24
 Values = dict[str, np.ndarray]

@@ -8,12 +8,14 @@ from typing import Any
 import pandas as pd
 from rsatoolbox.rdm import RDMs
 
-from reprcompare.errors import NotIdentifiableError, listing
+from reprcompare.brains import load_stimuli
+from reprcompare.errors import InvalidInputError, NotIdentifiableError, listing, unknown_name
 from reprcompare.geometry import rdm
+from reprcompare.networks.image_statistics import image_statistics
 from reprcompare.protocol import schema
 from reprcompare.protocol.making import Workshop
 from reprcompare.protocol.sweep import Cell
-from reprcompare.recording import concat, open_recording
+from reprcompare.recording import concat, label_table, open_recording
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,32 @@ class Kind:
     table: type[schema.Analysis]
     run: Callable[[Any, Bench], Outcome]
     columns: Mapping[str, Columns]
+
+
+def stimulus_labels(
+    name: str, features: Sequence[str] | None = None, statistics: bool = False
+) -> pd.DataFrame:
+    """Return the labels of a public stimulus set.
+
+    Parameters
+    ----------
+    name
+        As for `load_stimuli`.
+    features
+        The labels wanted; all by default.
+    statistics
+        Whether statistics of the images stand beside them; see `image_statistics`.
+    """
+    stimuli = load_stimuli(name)
+    labels = label_table(stimuli)
+    unknown = [feature for feature in features or [] if feature not in labels.columns]
+    if unknown:
+        raise InvalidInputError(unknown_name("label", unknown[0], labels.columns, name))
+    labels = labels if features is None else labels[list(features)]
+    if not statistics:
+        return labels
+    images = stimuli["stimulus"].values
+    return labels.join(image_statistics(images, [str(one) for one in labels.index]))
 
 
 def _with_settings(frame: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:

@@ -9,12 +9,11 @@ from pydantic import Field, model_validator
 from rsatoolbox.rdm import RDMs
 
 from reprcompare.audit import RELEVANCES, ROLES, Audit, audit
-from reprcompare.brains import load_stimuli
-from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
+from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome, stimulus_labels
 from reprcompare.protocol.cache import fingerprint, key_of
 from reprcompare.protocol.schema import Analysis, RecordingNames, Refers
 from reprcompare.protocol.sweep import Cell
-from reprcompare.recording import label_table, open_recording
+from reprcompare.recording import open_recording
 
 CODE = ("recording", "audit", "measurement")
 """Rooms whose code decides what an audit finds."""
@@ -33,6 +32,7 @@ class AuditTable(Analysis):
     brain: Annotated[str | None, Refers(("brain",))] = None
     labels: str | None = None
     features: list[str] | None = None
+    image_statistics: bool = False
     n_permutations: Annotated[int, Field(ge=0)] = 100
 
     @model_validator(mode="after")
@@ -80,8 +80,10 @@ def run(table: AuditTable, bench: Bench) -> Outcome:
 
 
 def _of_brain(table: AuditTable, brain: xr.Dataset | RDMs) -> Audit:
-    labels = label_table(load_stimuli(table.labels)) if table.labels else None
-    return audit(brain, labels, features=table.features, n_permutations=table.n_permutations)
+    if table.labels is None:
+        return audit(brain, features=table.features, n_permutations=table.n_permutations)
+    labels = stimulus_labels(table.labels, table.features, table.image_statistics)
+    return audit(brain, labels, n_permutations=table.n_permutations)
 
 
 def _of_file(table: AuditTable, path: Path, bench: Bench) -> Audit:
