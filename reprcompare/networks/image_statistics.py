@@ -9,7 +9,7 @@ from reprcompare.errors import InvalidInputError
 from reprcompare.networks.baselines import LUMINANCE, V1Like
 
 BACKGROUND = 0.02
-"""Difference from the colour of the corners, of a range of 1, above which a pixel is of an object."""
+"""Difference from the colour of the corners (range 1) above which a pixel belongs to an object."""
 
 
 def image_statistics(images: np.ndarray, ids: list[str]) -> pd.DataFrame:
