@@ -74,7 +74,13 @@ def _responses(recording: xr.Dataset, n: int) -> list[str]:
     """Name responses by the feature that they report, so that networks are joined by it."""
     if "response_feature" in recording.coords:
         named = [str(name) for name in recording["response_feature"].values]
-        return [name or f"response {k}" for k, name in enumerate(named)]
+        # Several responses of one feature are its levels, in their order.
+        return [
+            (name if named.count(name) == 1 else f"{name} {named[:k].count(name)}")
+            if name
+            else f"response {k}"
+            for k, name in enumerate(named)
+        ]
     return [f"response {k}" for k in range(n)]
 
 

@@ -2,6 +2,7 @@
 
 from reprcompare.brains.brainio import from_brainio, read_stimulus_set, write_brainio
 from reprcompare.brains.catalogue import Entry, catalogue, entry, why_not
+from reprcompare.brains.choices import add_choices
 from reprcompare.brains.fetching import fetch
 from reprcompare.brains.loading import FORMATS, load_brain, load_stimuli
 from reprcompare.brains.nifti_maps import write_nifti
@@ -10,6 +11,7 @@ from reprcompare.brains.rsatoolbox_files import from_rsatoolbox, to_rsatoolbox
 __all__ = [
     "FORMATS",
     "Entry",
+    "add_choices",
     "catalogue",
     "entry",
     "fetch",
