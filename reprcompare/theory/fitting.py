@@ -104,8 +104,8 @@ def fit_pairs(
     regions
         Those to fit, all by default.
     controls
-        Whether the ablated dynamics are fitted in all regions, or in the middle one of the
-        recording only, of which the theory speaks.
+        Whether the ablated dynamics, cross-validation and the jackknife of the rates go through all
+        regions, or through the middle one of the recording only, of which the theory speaks.
 
     Returns
     -------
@@ -154,7 +154,8 @@ def fit_pairs(
             notes.append(f"{subject}, {region}: {why}.")
             continue
         theory = fit_rates(found, times)
-        folds = folds_of(len(times), n_folds)
+        controlled = middle or controls == "all"
+        folds = folds_of(len(times), n_folds if controlled else 0)
         held_out, without = crossvalidate(found, times, theory, folds)
         mean_rates, loss_errors, curves = _fit_loss(part, found, times, theory, folds)
         rows.append(
@@ -165,9 +166,9 @@ def fit_pairs(
             | {"cv_error": held_out, "loss_error": loss_errors}
         )
         of_pairs += _ends(keys, part, found, theory)
-        if middle or controls == "all":
+        if controlled:
             fitted.append(part.assign(**curves))
-        for name in names if middle or controls == "all" else names[:1]:
+        for name in names if controlled else names[:1]:
             own = theory if name == "two_points" else fit_rates(found, times, name, theory)
             error = (
                 held_out

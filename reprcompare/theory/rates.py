@@ -64,7 +64,7 @@ def fit_rates(
     dynamics: Dynamics = "two_points",
     like: Fit | None = None,
 ) -> Fit:
-    """Fit both rates: descend from the best of a grid of guesses, and from a known fit.
+    """Fit both rates: descend from the best of a grid of guesses and a known fit.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def fit_rates(
     dynamics
         The theory, or one of its ablated forms.
     like
-        A fit of other dynamics, whose rates are a further place to descend from.
+        A fit of other dynamics, whose rates are a further guess.
     """
     speed, ratio = _guess(pairs, times)
     tried = [
@@ -83,10 +83,10 @@ def fit_rates(
         for a in STEPS_AROUND
         for b in STEPS_AROUND
     ]
+    if like is not None:
+        tried.append(like.rates)
     costs = [(residuals_of(rates, pairs, times, dynamics) ** 2).sum() for rates in tried]
-    starts = [tried[int(np.argmin(costs))]] + ([] if like is None else [like.rates])
-    found = [_descend(start, pairs, times, dynamics) for start in starts]
-    best = min(found, key=lambda rates: (residuals_of(rates, pairs, times, dynamics) ** 2).sum())
+    best = _descend(tried[int(np.argmin(costs))], pairs, times, dynamics)
     return Fit(best, residuals_of(best, pairs, times, dynamics))
 
 
