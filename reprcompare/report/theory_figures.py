@@ -13,6 +13,7 @@ from reprcompare.statistics import mean_interval
 VARIABLES = {"h": "representations, h", "y": "outputs, y", "w": "alignment, w"}
 SMALL = (2.9, 2.5)
 COLUMNS = 4
+MARKS = tuple(digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5))
 
 NAMES = {
     "output_twice": "y' doubled",
@@ -55,7 +56,7 @@ def plot_trajectories(table: pd.DataFrame, panels: Sequence[str] = ()) -> Figure
         _tidy(axis, f"{title} ({first['region']})" if title else str(first["region"]))
     _label(figure, axes, "training step", "value / largest")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
@@ -98,7 +99,7 @@ def plot_controls(table: pd.DataFrame, panels: Sequence[str] = ()) -> Figure:
     names = list(dict.fromkeys(others["dynamics"]))
     colours = colours_of(names)
     parts = _parts(others, panels)
-    figure = Figure(figsize=(6.4, 1.2 + 0.42 * len(parts)), layout="constrained")
+    figure = Figure(figsize=(6.4, 1.2 + 0.6 * len(parts)), layout="constrained")
     axis = figure.subplots()
     axis.axvline(1.0, color="black", lw=0.8, ls="--")
     for place, (_, rows) in enumerate(parts):
@@ -106,9 +107,9 @@ def plot_controls(table: pd.DataFrame, panels: Sequence[str] = ()) -> Figure:
             values = rows.loc[rows["dynamics"] == name, "log_ratio"].to_numpy()
             height = place + (number - (len(names) - 1) / 2) * 0.18
             _forest(axis, values, height, colours[name], MARKERS[number], NAMES.get(name, name))
-    axis.set_xscale("log")
+    _log_ticks(axis)
     axis.set_yticks(range(len(parts)), [title or "all" for title, _ in parts])
-    axis.invert_yaxis()
+    axis.set_ylim(len(parts) - 0.5, -0.5)
     axis.set_xlabel("cross-validated error / that of the theory")
     axis.spines[["top", "right"]].set_visible(False)
     handles, labels = axis.get_legend_handles_labels()
@@ -173,7 +174,7 @@ def plot_features(table: pd.DataFrame, reference: str, panels: Sequence[str] = (
     others = [name for name in dict.fromkeys(table["feature"]) if name != reference]
     parts = _parts(wide.reset_index(), keys)
     rows = [(title, rows, name) for title, rows in parts for name in others]
-    figure = Figure(figsize=(7.6, 1.3 + 0.5 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(7.6, 1.7 + 0.7 * len(rows)), layout="constrained")
     axis = figure.subplots()
     axis.axvline(1.0, color="black", lw=0.8, ls="--")
     colours = colours_of([*shown])
@@ -182,10 +183,10 @@ def plot_features(table: pd.DataFrame, reference: str, panels: Sequence[str] = (
             values = (part[measure][name] - part[measure][reference]).dropna().to_numpy()
             height = place + (number - (len(shown) - 1) / 2) * 0.18
             _forest(axis, values, height, colours[measure], MARKERS[number], label)
-    axis.set_xscale("log")
+    _log_ticks(axis)
     ticks = [f"{title.removeprefix('recording ')}, {name}" for title, _, name in rows]
     axis.set_yticks(range(len(rows)), ticks)
-    axis.invert_yaxis()
+    axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlabel(f"squared distance / that of pairs that differ in {reference!r}")
     axis.spines[["top", "right"]].set_visible(False)
     handles, labels = axis.get_legend_handles_labels()
@@ -205,6 +206,15 @@ def _forest(
     if np.isfinite(high):
         axis.hlines(height, low, high, color=colour, lw=1.6)
     axis.scatter([mean], [height], s=26, color=colour, marker=marker, label=label, zorder=3)
+
+
+def _log_ticks(axis: Axes) -> None:
+    """Make the x axis logarithmic, with few plain numbers on it."""
+    axis.set_xscale("log")
+    low, high = axis.get_xlim()
+    marks = [mark for mark in MARKS if low <= mark <= high]
+    axis.set_xticks(marks, [f"{mark:g}" for mark in marks])
+    axis.set_xticks([], minor=True)
 
 
 def _parts(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:

@@ -20,6 +20,9 @@ LEVEL = 0.95
 STEPS_AROUND = (0.25, 1.0, 4.0)
 """Factors by which the first guesses of speed and ratio are varied before the descent."""
 
+DESCENTS = 3
+"""How many of the best guesses are descended from."""
+
 UNDEFINED = 1.0
 """The residual, in units of a variable's size, where an ablated dynamics is not defined."""
 
@@ -64,7 +67,7 @@ def fit_rates(
     dynamics: Dynamics = "two_points",
     like: Fit | None = None,
 ) -> Fit:
-    """Fit both rates: descend from the best of a grid of guesses and a known fit.
+    """Fit both rates: descend from the best ones of a grid of guesses and a known fit.
 
     Parameters
     ----------
@@ -86,8 +89,14 @@ def fit_rates(
     if like is not None:
         tried.append(like.rates)
     costs = [(residuals_of(rates, pairs, times, dynamics) ** 2).sum() for rates in tried]
-    best = _descend(tried[int(np.argmin(costs))], pairs, times, dynamics)
-    return Fit(best, residuals_of(best, pairs, times, dynamics))
+    # There are local minima, so that the best guess alone does not always lead to the best fit.
+    found = [
+        Fit(rates, residuals_of(rates, pairs, times, dynamics))
+        for rates in (
+            _descend(tried[k], pairs, times, dynamics) for k in np.argsort(costs)[:DESCENTS]
+        )
+    ]
+    return min(found, key=lambda fit: float((fit.residuals**2).sum()))
 
 
 def residuals_of(
