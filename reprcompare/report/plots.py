@@ -80,3 +80,14 @@ class Plot:
         buffer = io.BytesIO()
         self.figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
         return buffer.getvalue()
+
+
+def anchor(title: str) -> str:
+    """Turn a title into what can name a file and a place on a page.
+
+    Examples
+    --------
+    >>> anchor("Share against role, coding 0/1")
+    'share-against-role--coding-0-1'
+    """
+    return "".join(letter if letter.isalnum() else "-" for letter in title.lower())

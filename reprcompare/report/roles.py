@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from reprcompare.report.figures import MARKERS, PANEL, colours_of, plot_by_region
 from reprcompare.report.page import Section
-from reprcompare.report.plots import Plot
+from reprcompare.report.plots import Plot, anchor
 from reprcompare.statistics import Dissociation, mean_interval
 
 MOST_PANELS = 4
@@ -31,7 +31,7 @@ def role_section(table: pd.DataFrame, notes: tuple[str, ...] = (), title: str = 
         "response reports has the largest effect that it has on any."
     )
     plot = Plot(
-        title.lower().replace(" ", "-"),
+        anchor(title),
         plot_by_region(table, "role", "role (1: the whole effect)"),
         "Role of each feature by region. Points are networks, bars 95 % intervals of their mean "
         "(t). The dashed line is no role.",
@@ -43,7 +43,7 @@ def role_section(table: pd.DataFrame, notes: tuple[str, ...] = (), title: str = 
 def dissociation_section(result: Dissociation, title: str = "Share against role") -> Section:
     """Show share against role: where they part, and by how much."""
     plot = Plot(
-        title.lower().replace(" ", "-"),
+        anchor(title),
         plot_dissociation(result.points),
         "Share of a region's variance (x) against causal role (y). Points are networks, crosses "
         "means with 95 % intervals over networks.",

@@ -14,7 +14,7 @@ from reprcompare.report.curves import plot_along
 from reprcompare.report.encoding import encoding_section, universality_section
 from reprcompare.report.figures import plot_by_region, plot_components
 from reprcompare.report.page import Page, Section
-from reprcompare.report.plots import Plot
+from reprcompare.report.plots import Plot, anchor
 from reprcompare.report.roles import dissociation_section
 from reprcompare.report.theory_figures import (
     plot_controls,
@@ -39,7 +39,7 @@ def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str
     panels
         Columns whose combinations get a panel each.
     """
-    name = _anchor(title)
+    name = anchor(title)
     table, over_training = _last_step(result.table), "training_step" in result.table
     points = (
         "Points are subjects, bars 95 % intervals of their mean (t)."
@@ -171,7 +171,7 @@ def comparison_section(
             "p < 0.05 against unrelated RDMs (dashed line); small points are single subjects, the "
             "band is the noise ceiling."
         )
-    plots = [Plot(f"{_anchor(title)}-scores", figure, caption, result.table)]
+    plots = [Plot(f"{anchor(title)}-scores", figure, caption, result.table)]
     tables = {
         f"{title}, scores": result.table,
         f"{title}, noise ceiling": result.ceiling,
@@ -222,7 +222,7 @@ def fits_section(
     panels
         Columns whose combinations get a panel each.
     """
-    name = _anchor(title)
+    name = anchor(title)
     plots = [
         Plot(
             f"{name}-trajectories",
@@ -266,7 +266,7 @@ def table_section(result: pd.DataFrame, title: str = "Table") -> Section:
 
 def figure_section(result: Figure, title: str = "Figure") -> Section:
     """Show a figure of the user's own."""
-    return Section(title, plots=[Plot(_anchor(title), result, title, pd.DataFrame())])
+    return Section(title, plots=[Plot(anchor(title), result, title, pd.DataFrame())])
 
 
 SHOWN: dict[type, Callable[..., Section]] = {
@@ -341,7 +341,3 @@ def report(title: str, results: Any) -> Page:
     """
     several = results if isinstance(results, list | tuple) else [results]
     return Page(title, [section_of(result) for result in several])
-
-
-def _anchor(title: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in title.lower())
