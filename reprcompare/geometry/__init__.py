@@ -23,7 +23,7 @@ from reprcompare.geometry.covariance import (
     shrunk_covariance,
     whitened_gram,
 )
-from reprcompare.geometry.crossvalidated import crossnobis, poisson_cv
+from reprcompare.geometry.crossvalidated import crossnobis, crossnobis_of_products, poisson_cv
 from reprcompare.geometry.dissimilarity import MEASURES, dissimilarities
 from reprcompare.geometry.flexible import (
     FITS,
@@ -57,7 +57,8 @@ from reprcompare.geometry.measures import (
 from reprcompare.geometry.partial import feature_contributions
 from reprcompare.geometry.permutation import Unrelated, tested_through, unrelated_test
 from reprcompare.geometry.products import Products, resampled_products, score_rdms
-from reprcompare.geometry.rdm import METRICS, rdm, residual_precision
+from reprcompare.geometry.rdm import METRICS, rdm
+from reprcompare.geometry.residual import residual_precision, residual_products
 from reprcompare.geometry.variance import RESAMPLED, Variance, pair_variance, score_variance
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "compare_patterns",
     "complete_stimuli",
     "crossnobis",
+    "crossnobis_of_products",
     "dissimilarities",
     "draw_counts",
     "feature_contributions",
@@ -111,6 +113,7 @@ __all__ = [
     "rdm",
     "resampled_products",
     "residual_precision",
+    "residual_products",
     "score_rdms",
     "score_variance",
     "shrunk_covariance",
