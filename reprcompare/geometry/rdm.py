@@ -183,7 +183,7 @@ def _row(
     device: str | None,
 ) -> np.ndarray:
     """Dissimilarities of one region, read in pieces of its neuroids."""
-    pieces = _pieces(activity)
+    pieces: Iterable[np.ndarray] = _pieces(activity)
     if metric == "poisson_cv":
         return poisson_cv(pieces, stimulus, fold, n_stimuli, device)
     if metric in ("mahalanobis", "crossnobis") and isinstance(precision, str):
@@ -199,12 +199,13 @@ def _row(
             return distances(_average(half.T, stimulus, n_stimuli), n_neuroids)
         # With fewer neuroids than presentations they are held, and so is their precision.
         patterns = np.concatenate(list(pieces), axis=1)
-        precision, pieces = residual_precision(patterns, stimulus), iter([patterns])
+        precision, pieces = residual_precision(patterns, stimulus), [patterns]
     if metric == "crossnobis":
+        assert not isinstance(precision, str)
         return crossnobis(pieces, stimulus, fold, precision, n_stimuli, device)
-    means = (_average(piece, stimulus, n_stimuli) for piece in pieces)
+    means: Iterable[np.ndarray] = (_average(piece, stimulus, n_stimuli) for piece in pieces)
     if metric == "mahalanobis" and precision is not None:
-        means = iter([whiten(np.concatenate(list(means), axis=1), np.asarray(precision))])
+        means = [whiten(np.concatenate(list(means), axis=1), np.asarray(precision))]
     return dissimilarities(means, metric, device)
 
 

@@ -100,8 +100,8 @@ def residual_products(
         return gram, n_neuroids
     if shrinkage == 0:
         raise NotIdentifiableError(
-            f"{n} presentations give the noise covariance of {n_alive} neuroids no shrinkage, so it "
-            "cannot be inverted; give precision=, or precision=None for prewhitened activity."
+            f"{n} presentations give the noise covariance of {n_alive} neuroids no shrinkage, so "
+            "it cannot be inverted; give precision=, or precision=None for prewhitened activity."
         )
     ridge = shrinkage * freedom / (1 - shrinkage)
     explained = one_sided.T @ np.linalg.solve(noise + ridge * np.eye(n), one_sided)
