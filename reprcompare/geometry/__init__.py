@@ -28,6 +28,7 @@ from reprcompare.geometry.dissimilarity import MEASURES, dissimilarities
 from reprcompare.geometry.flexible import (
     FITS,
     FlexibleModel,
+    component_rdms,
     feature_rdms,
     fit_weights,
     predict_held_out,
@@ -59,6 +60,7 @@ from reprcompare.geometry.permutation import Unrelated, tested_through, unrelate
 from reprcompare.geometry.products import Products, resampled_products, score_rdms
 from reprcompare.geometry.rdm import METRICS, rdm
 from reprcompare.geometry.residual import residual_precision, residual_products
+from reprcompare.geometry.split_ceiling import crossvalidated_upper, split_rdms
 from reprcompare.geometry.variance import RESAMPLED, Variance, pair_variance, score_variance
 
 __all__ = [
@@ -88,8 +90,10 @@ __all__ = [
     "class_scores",
     "compare_patterns",
     "complete_stimuli",
+    "component_rdms",
     "crossnobis",
     "crossnobis_of_products",
+    "crossvalidated_upper",
     "dissimilarities",
     "draw_counts",
     "feature_contributions",
@@ -117,6 +121,7 @@ __all__ = [
     "score_rdms",
     "score_variance",
     "shrunk_covariance",
+    "split_rdms",
     "standardise",
     "stimulus_ids",
     "svcca",

@@ -96,7 +96,9 @@ def rdm(
     if len(names) < 2:
         raise InvalidInputError(f"an RDM needs at least two stimuli, got {len(names)}.")
     crossvalidated = metric in CROSSVALIDATED
-    fold_name, fold = _folds(recording, folds) if crossvalidated else ("", np.zeros_like(stimulus))
+    fold_name, fold = (
+        fold_codes(recording, folds) if crossvalidated else ("", np.zeros_like(stimulus))
+    )
 
     rows, described = [], []
     for labels, activity in _parts(recording):
@@ -209,7 +211,14 @@ def _row(
     return dissimilarities(means, metric, device)
 
 
-def _folds(recording: xr.Dataset, name: str | None) -> tuple[str, np.ndarray]:
+def fold_codes(recording: xr.Dataset, name: str | None) -> tuple[str, np.ndarray]:
+    """Return the coordinate that tells independent measurements apart, and its codes 0, 1 ...
+
+    Raises
+    ------
+    InvalidInputError, NotIdentifiableError
+        If there is no such coordinate, or none has two values.
+    """
     candidates = [c for c in FOLDS if c in recording.coords]
     if name is not None and name not in recording.coords:
         raise InvalidInputError(unknown_name("coordinate", name, candidates))
