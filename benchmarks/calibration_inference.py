@@ -28,6 +28,7 @@ simulations.
 
 import argparse
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,8 @@ PERMUTATIONS = 99
 """Enough for an exact level; `compare` draws 1000, which adds a little power."""
 POWER_EVERY = 5
 """Power needs fewer simulations than a level."""
+CHUNK = 50
+"""Simulations with one seed; what is finished is kept when the script is stopped."""
 LEVEL = 0.05
 COLUMNS = (
     *("comparator", "n_subjects", "n_stimuli", "null", "test", "n_simulations"),
@@ -65,7 +68,9 @@ CELLS = [
     for stimuli in (20, 92, 200)
     for subjects in (12, 5, 20)
     for comparator in ("rho-a", "correlation", "cosine")
-] + [("whitened_correlation", 12, 92), ("tau-a", 12, 20)]
+] + [("tau-a", 12, 20), ("whitened_correlation", 12, 92)]
+ONE = ("tau-a", "whitened_correlation")
+"""In one cell only."""
 
 
 def rdm_of(features: np.ndarray) -> np.ndarray:
@@ -161,27 +166,46 @@ def _mean_of_others(
 PARTS = {"scores": simulate_scores, "ceiling": simulate_ceiling}
 
 
-def run_cell(
-    part: str, name: str, n_subjects: int, n_stimuli: int, n_simulations: int
+def draw_chunk(
+    part: str, name: str, n_subjects: int, n_stimuli: int, chunk: int, n_simulations: int
 ) -> pd.DataFrame:
+    """Simulate some experiments of a cell: a row each and test."""
     comparator = find_comparator(name)
     number = CELLS.index((name, n_subjects, n_stimuli))
-    rng = np.random.default_rng([n_subjects, n_stimuli, number, list(PARTS).index(part)])
+    seed = [n_subjects, n_stimuli, number, list(PARTS).index(part), chunk]
+    rng = np.random.default_rng(seed)
     start = time.process_time()
-    drawn: dict[tuple[str, str], list[tuple[float, ...]]] = {}
+    rows = []
     for k in range(n_simulations):
         shared = rng.normal(size=(n_stimuli, SHARED))
-        one = PARTS[part](comparator, shared, n_subjects, rng, k % POWER_EVERY == 0)
-        for key, values in one.items():
-            drawn.setdefault(key, []).append(values)
-    seconds = time.process_time() - start
+        power = (chunk * CHUNK + k) % POWER_EVERY == 0
+        found = PARTS[part](comparator, shared, n_subjects, rng, power)
+        rows += [(chunk, *key, *values) for key, values in found.items()]
+    table = pd.DataFrame(rows, columns=["chunk", "null", "test", "value", "se", "df", "p"])
+    return table.assign(seconds=(time.process_time() - start) / len(table))
+
+
+def run_cell(
+    part: str, cell: tuple[str, int, int], n_simulations: int, work: Path, until: float
+) -> pd.DataFrame | None:
+    """Summarise a cell; None if there was no time to finish it."""
+    name, n_subjects, n_stimuli = cell
+    file = work / f"{part}_{name}_{n_subjects}_{n_stimuli}.csv"
+    done = int(pd.read_csv(file).chunk.max()) + 1 if file.exists() else 0
+    for chunk in range(done, -(-n_simulations // CHUNK)):
+        if time.monotonic() > until:
+            return None
+        table = draw_chunk(part, *cell, chunk, CHUNK)
+        table.to_csv(file, mode="a", header=not file.exists(), index=False)
+    raw = pd.read_csv(file)
     rows = []
-    for (null, test), values in drawn.items():
+    for (null, test), found in raw.groupby(["null", "test"], sort=False):
+        values = found[["value", "se", "df", "p"]].to_numpy()
         rows.append(
             {"comparator": name, "n_subjects": n_subjects, "n_stimuli": n_stimuli}
             | {"null": null, "test": test, "n_simulations": len(values)}
-            | summary(null, test, np.array(values), comparator, n_subjects)
-            | {"cpu_seconds_of_part": round(seconds, 1)}
+            | summary(null, test, values, find_comparator(name), n_subjects)
+            | {"cpu_seconds_of_part": round(float(raw.seconds.sum()), 1)}
         )
     return pd.DataFrame(rows)
 
@@ -226,23 +250,35 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=2000)
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=PARTS)
     parser.add_argument("--stimuli", nargs="*", type=int, default=[20, 92, 200])
+    parser.add_argument("--subjects", nargs="*", type=int, default=[12, 5, 20])
+    parser.add_argument(
+        "--comparators", nargs="*", default=["rho-a", "correlation", "cosine", *ONE]
+    )
+    parser.add_argument("--work", type=Path, default=Path("runs/calibration_inference"))
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after, to go on")
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
-    for part in arguments.parts:
-        for name, n_subjects, n_stimuli in CELLS:
-            if n_stimuli not in arguments.stimuli:
-                continue
-            if arguments.out.exists():
-                done = pd.read_csv(arguments.out)
-                cell = (done.comparator == name) & (done.n_subjects == n_subjects)
-                of_part = (done.null == "ceiling") == (part == "ceiling")
-                if (cell & (done.n_stimuli == n_stimuli) & of_part).any():
-                    continue
-            table = run_cell(part, name, n_subjects, n_stimuli, arguments.simulations)
-            table = table.reindex(columns=COLUMNS)
-            new = not arguments.out.exists()
-            table.to_csv(arguments.out, mode="a", header=new, index=False)
-            print(table.to_string(index=False), flush=True)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + 60 * arguments.minutes
+    for part, cell in product(arguments.parts, CELLS):
+        name, n_subjects, n_stimuli = cell
+        wanted = name in arguments.comparators and n_subjects in arguments.subjects
+        if not wanted or n_stimuli not in arguments.stimuli or _finished(arguments.out, part, cell):
+            continue
+        table = run_cell(part, cell, arguments.simulations, arguments.work, until)
+        if table is None:
+            return
+        table = table.reindex(columns=COLUMNS)
+        table.to_csv(arguments.out, mode="a", header=not arguments.out.exists(), index=False)
+        print(table.to_string(index=False), flush=True)
+
+
+def _finished(out: Path, part: str, cell: tuple[str, int, int]) -> bool:
+    if not out.exists():
+        return False
+    done = pd.read_csv(out)
+    same = (done[["comparator", "n_subjects", "n_stimuli"]] == list(cell)).all(axis=1)
+    return bool((same & ((done.null == "ceiling") == (part == "ceiling"))).any())
 
 
 if __name__ == "__main__":

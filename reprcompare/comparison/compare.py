@@ -10,6 +10,7 @@ from scipy import stats
 
 from reprcompare.comparison.corrected import corrected_scores
 from reprcompare.comparison.corrections import find_corrections
+from reprcompare.comparison.crossvalidated_ceiling import crossvalidated_ceilings
 from reprcompare.comparison.inference import (
     Interval,
     Scored,
@@ -20,6 +21,8 @@ from reprcompare.comparison.inference import (
     score_flexible,
     score_interval,
     score_models,
+    transformed,
+    wilcoxon,
 )
 from reprcompare.comparison.inputs import Joined, Source, join_inputs
 from reprcompare.comparison.method import describe
@@ -30,13 +33,14 @@ from reprcompare.geometry import (
     CeilingTerms,
     Comparator,
     Subjects,
+    Unrelated,
     bootstrap_errors,
     ceiling_terms,
     find_comparator,
     noise_ceiling,
     unrelated_test,
 )
-from reprcompare.statistics.corrections import holm
+from reprcompare.statistics.corrections import benjamini_hochberg, holm
 
 DEFAULT = "rho-a"
 INTERVAL = ("se", "ci_low", "ci_high", "df")
@@ -48,6 +52,9 @@ COLUMNS = (
     *INTERVAL,
     "se_bootstrap",
     "p_zero",
+    "p_zero_holm",
+    "p_zero_fdr",
+    "p_wilcoxon",
     "p_ceiling",
     "unrelated",
     "disattenuated",
@@ -58,7 +65,7 @@ COLUMNS = (
     "comparator",
 )
 SIDES = ("brain_region", "model_a", "region_a", "model_b", "region_b")
-PAIR_COLUMNS = (*SIDES, "difference", *INTERVAL, "p", "p_holm")
+PAIR_COLUMNS = (*SIDES, "difference", *INTERVAL, "p", "p_wilcoxon")
 
 
 def compare(
@@ -72,6 +79,7 @@ def compare(
     metric: str = "correlation",
     nan: str = "raise",
     controls: Sequence[str] = (),
+    untrained: Mapping[str, Source] | None = None,
     correct: str | Sequence[str] = (),
     labels: pd.DataFrame | None = None,
     nuisance: Sequence[str] = (),
@@ -103,6 +111,9 @@ def compare(
         What happens to NaN dissimilarities: "raise", or "drop" their stimuli.
     controls
         "permuted" (labels) and "noise" (of equal dimension) beside every model.
+    untrained
+        By name of a model, a recording or RDMs of the same network before training, to stand beside
+        it; `reprcompare.networks.untrained` makes such a network.
     correct
         Names in `CORRECTIONS`, computed beside the plain score: "role" (recommended where both
         sides have interventions), "contrasts" (where they have not), "predictivity", "partial",
@@ -146,24 +157,27 @@ def compare(
         raise InvalidInputError(f"resample must be one of {RESAMPLED}, got {resample!r}.")
     chosen = find_comparator(comparator or DEFAULT)
     corrections = find_corrections(correct)
-    joined = join_inputs(models, brain, metric, nan, controls, seed)
+    joined = join_inputs(models, brain, metric, nan, controls, seed, untrained)
     regions = [
         _compare_region(joined, region, chosen, resample, n_bootstrap, seed)
         for region in joined.brain
     ]
     tables, ceilings, pairs, subjects = zip(*regions, strict=True)
+    bounds = pd.DataFrame(ceilings)
+    bounds["upper_crossvalidated"] = crossvalidated_ceilings(brain, joined, chosen, metric, seed)
     corrected, contributions = pd.DataFrame(), pd.DataFrame()
     if corrections:
         corrected, contributions = corrected_scores(
             joined, corrections, chosen, labels, nuisance, metric, resample
         )
     return Comparison(
-        pd.DataFrame([row for rows in tables for row in rows])[list(COLUMNS)],
-        _corrected([row for rows in pairs for row in rows]),
-        pd.DataFrame(ceilings),
+        _corrected([row for rows in tables for row in rows], COLUMNS, "p_zero"),
+        _corrected([row for rows in pairs for row in rows], PAIR_COLUMNS, "p"),
+        bounds,
         describe(
             joined, chosen, resample, comparator is None, metric, nan, n_bootstrap, corrections
         ),
+        chosen,
         joined.dropped,
         pd.DataFrame([row for rows in subjects for row in rows]),
         corrected,
@@ -211,7 +225,7 @@ def _compare_region(
             test = unrelated_test(part.vectors, region.vectors, comparator, n_draws, rng)
             row |= {
                 "unrelated": test.mean,
-                "p_zero": test.p if over != "subjects" else _t_test(one, test.mean),
+                **_test_of_zero(one, test, over, comparator),
                 "reliability": reliability(part.vectors, comparator),
             }
         row["disattenuated"] = disattenuated(
@@ -222,7 +236,12 @@ def _compare_region(
             labels | {"subject": subject, "score": float(score)}
             for subject, score in zip(region.subjects, one.scores.mean(axis=0), strict=True)
         ]
-    return rows, ceiling, _pairs(parts, scored, n_stimuli, over, region.region), subjects
+    return (
+        rows,
+        ceiling,
+        _pairs(parts, scored, n_stimuli, over, region.region, comparator),
+        subjects,
+    )
 
 
 def _bootstrap_errors(
@@ -291,6 +310,7 @@ def _flexible_test(
     return {
         "unrelated": 0.0 if known else np.nan,
         "p_zero": score_interval(one, n_stimuli, over).p("greater") if known else np.nan,
+        "p_wilcoxon": np.nan,
         "reliability": np.nan,
     }
 
@@ -299,10 +319,18 @@ def _columns(interval: Interval) -> dict[str, float]:
     return dict(zip(INTERVAL, (interval.se, interval.low, interval.high, interval.df), strict=True))
 
 
-def _t_test(one: Scored, unrelated: float) -> float:
-    """Test the mean score over new subjects, with the stimuli fixed, by Fisher's z."""
-    values = np.arctanh(one.scores.mean(axis=0)) - np.arctanh(unrelated)
-    return float(stats.ttest_1samp(values, 0, alternative="greater").pvalue)
+def _test_of_zero(
+    one: Scored, test: Unrelated, over: str, comparator: Comparator
+) -> dict[str, float]:
+    """Test against unrelated RDMs: by permutation, or over subjects where the stimuli are fixed."""
+    if over != "subjects":
+        return {"p_zero": test.p, "p_wilcoxon": np.nan}
+    by_subject = one.scores.mean(axis=0)
+    above = transformed(by_subject, comparator) - transformed(np.array(test.mean), comparator)
+    return {
+        "p_zero": float(stats.ttest_1samp(above, 0, alternative="greater").pvalue),
+        "p_wilcoxon": wilcoxon(above, "greater"),
+    }
 
 
 def _pairs(
@@ -311,6 +339,7 @@ def _pairs(
     n_stimuli: int,
     over: str,
     brain_region: str,
+    comparator: Comparator,
 ) -> list[dict[str, Any]]:
     named = [(name, part.region, one) for (name, part), one in zip(parts, scored, strict=True)]
     rows: list[dict[str, Any]] = []
@@ -319,11 +348,20 @@ def _pairs(
         rows.append(
             dict(zip(SIDES, (brain_region, *a, *b), strict=True))
             | {"difference": interval.value, **_columns(interval), "p": interval.p()}
+            | {"p_wilcoxon": _paired(first, second, comparator) if over == "subjects" else np.nan}
         )
     return rows
 
 
-def _corrected(pairs: list[dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame(pairs, columns=[c for c in PAIR_COLUMNS if c != "p_holm"])
-    table["p_holm"] = table.groupby("brain_region")["p"].transform(lambda p: holm(p.to_numpy()))
+def _paired(first: Scored, second: Scored, comparator: Comparator) -> float:
+    a, b = (transformed(one.scores.mean(axis=0), comparator) for one in (first, second))
+    return wilcoxon(a - b, "two-sided")
+
+
+def _corrected(rows: Rows, columns: Sequence[str], p: str) -> pd.DataFrame:
+    """Add p values that are corrected for all rows of a brain region."""
+    table = pd.DataFrame(rows, columns=list(columns))
+    for name, method in {"holm": holm, "fdr": benjamini_hochberg}.items():
+        adjusted = table.groupby("brain_region")[p].transform(lambda x, by=method: by(x.to_numpy()))
+        table[f"{p}_{name}"] = adjusted
     return table

@@ -1,6 +1,6 @@
 """Controls: models that should not describe the brain, to hold scores against."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -58,23 +58,28 @@ CONTROLS: dict[str, tuple[str, Callable[[Recorded, np.random.Generator], Recorde
 
 
 def with_controls(
-    models: dict[str, Recorded], controls: Sequence[str], seed: int = 0
+    models: dict[str, Recorded],
+    controls: Sequence[str],
+    seed: int = 0,
+    untrained: Mapping[str, Recorded] | None = None,
 ) -> dict[str, Recorded]:
     """Add controls beside every model.
 
     Parameters
     ----------
     models
-        Recordings or RDMs by name. An untrained network is a model like others, and needs no entry
-        in `controls`.
+        Recordings or RDMs by name.
     controls
         Names of ``CONTROLS``: "permuted", "noise".
     seed
+    untrained
+        By name of the model, a recording or RDMs of the same network before training; see
+        `reprcompare.networks.untrained`.
 
     Returns
     -------
     dict
-        Every model, followed by its controls, named "model (labels permuted)".
+        Every model, followed by its controls, named "model (untrained)", "model (labels permuted)".
 
     Raises
     ------
@@ -90,10 +95,16 @@ def with_controls(
     unknown = [name for name in controls if name not in CONTROLS]
     if unknown:
         raise InvalidInputError(unknown_name("control", unknown[0], CONTROLS))
+    before = untrained or {}
+    strangers = [name for name in before if name not in models]
+    if strangers:
+        raise InvalidInputError(unknown_name("model", strangers[0], models))
     rng = np.random.default_rng(seed)
     result: dict[str, Recorded] = {}
     for name, model in models.items():
         result[name] = model
+        if name in before:
+            result[f"{name} (untrained)"] = before[name]
         for control in controls:
             label, make = CONTROLS[control]
             result[f"{name} ({label})"] = make(model, rng)

@@ -131,6 +131,24 @@ def score_flexible(
     return Scored(scores, scores.T + np.concatenate([influence for _, influence in found]))
 
 
+def transformed(scores: np.ndarray, comparator: Comparator) -> np.ndarray:
+    """Bring scores of subjects to a scale on which they are tested: Fisher's z of correlations."""
+    return np.arctanh(scores) if comparator.bounded else scores
+
+
+def wilcoxon(differences: np.ndarray, alternative: str) -> float:
+    """Signed-rank test over subjects that a difference is zero; exact up to 50 of them.
+
+    Examples
+    --------
+    >>> wilcoxon(np.array([0.1, 0.3, 0.2, 0.5]), "greater")
+    0.0625
+    """
+    if not np.isfinite(differences).all() or not differences.any():
+        return np.nan
+    return float(stats.wilcoxon(differences, alternative=alternative).pvalue)
+
+
 def reliability(vectors: np.ndarray, comparator: Comparator) -> float:
     """Mean score between different subjects, or networks, of one region; NaN for one.
 

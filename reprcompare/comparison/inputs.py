@@ -60,6 +60,7 @@ def join_inputs(
     nan: str = "raise",
     controls: Sequence[str] = (),
     seed: int = 0,
+    untrained: Mapping[str, Source] | None = None,
 ) -> Joined:
     """Bring models and brain to RDMs of the same stimuli.
 
@@ -73,7 +74,7 @@ def join_inputs(
         For recordings; see `rdm`.
     nan
         "raise", or "drop" to leave out stimuli with undefined dissimilarities.
-    controls, seed
+    controls, seed, untrained
         See `with_controls`.
 
     Returns
@@ -90,8 +91,8 @@ def join_inputs(
     if nan not in NAN_POLICIES:
         raise InvalidInputError(f"nan must be one of {listing(NAN_POLICIES)}, got {nan!r}.")
     sources = _named(models)
-    if controls:
-        sources = with_controls(sources, controls, seed)
+    if controls or untrained:
+        sources = with_controls(sources, controls, seed, untrained)
     fits = {name: one.fit for name, one in sources.items() if isinstance(one, FlexibleModel)}
     named = {name: _as_rdms(one, name, metric) for name, one in sources.items()}
     if not named:

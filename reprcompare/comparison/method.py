@@ -69,8 +69,8 @@ def _generalised(region: str, n_subjects: int, resample: str) -> str:
 
 def _tested(comparator: Comparator, n_draws: int, resample: str) -> str:
     zero = (
-        "p_zero is a one-sided t test over subjects, of Fisher z, of the null hypothesis that the "
-        "mean score is that of unrelated RDMs"
+        f"p_zero is a one-sided t test over subjects, of {_scale(comparator)}, and p_wilcoxon a "
+        "signed-rank test, of the null hypothesis that the mean score is that of unrelated RDMs"
         if resample == "subjects"
         else f"p_zero tests the null hypothesis that a model is unrelated to the brain, one-sided, "
         f"by {n_draws} permutations of its stimulus labels"
@@ -85,9 +85,14 @@ def _tested(comparator: Comparator, n_draws: int, resample: str) -> str:
         f"that of {n_draws} bootstrap resamples, corrected for both factors (Schuett et al. 2023); "
         f"it is too large for models that are unrelated to the brain. {zero}; p_ceiling "
         "the null hypothesis that it reaches the lower noise ceiling, against lying below it. "
-        "p_holm is corrected for all pairs of models of a brain region, other p values are not "
-        "corrected."
+        "p_holm and p_zero_holm are corrected family-wise, p_fdr and p_zero_fdr for the rate of "
+        "false discoveries, over all pairs of models, or all models, of a brain region; other p "
+        "values are not corrected."
     )
+
+
+def _scale(comparator: Comparator) -> str:
+    return "Fisher z" if comparator.bounded else "the scores as they are"
 
 
 def _sessions(joined: Joined) -> list[str]:

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reprcompare.comparison.figures import plot_scores
+from reprcompare.geometry import Comparator
 
 
 @dataclass(frozen=True)
@@ -17,16 +18,20 @@ class Comparison:
     table : pandas.DataFrame
         One row for every model, model region and brain region: score, se, ci_low, ci_high, df,
         se_bootstrap (corrected for both factors, for comparison with other work), p_zero,
-        p_ceiling, unrelated (the value for unrelated RDMs), disattenuated, reliability (of one
-        network), n_stimuli, n_subjects, n_networks, comparator.
+        p_zero_holm and p_zero_fdr (corrected for all rows of the brain region), p_wilcoxon (with
+        resample="subjects"), p_ceiling, unrelated (the value for unrelated RDMs), disattenuated,
+        reliability (of one network), n_stimuli, n_subjects, n_networks, comparator.
     pairs : pandas.DataFrame
-        Differences between models of one brain region: difference, se, ci_low, ci_high, df, p, and
-        p_holm, corrected for all pairs of that brain region.
+        Differences between models of one brain region: difference, se, ci_low, ci_high, df, p,
+        p_wilcoxon, and p_holm and p_fdr, corrected for all pairs of that brain region.
     ceiling : pandas.DataFrame
-        One row for every brain region: lower, upper, upper_null, n_subjects, and reliability (of
-        one subject).
+        One row for every brain region: lower, upper, upper_null, n_subjects, reliability (of one
+        subject), and upper_crossvalidated (for crossnobis distances: without the noise of the
+        tested subject, so zero for pure noise).
     method : str
         What was computed and tested, in words.
+    comparator : Comparator
+        With its range, its value for unrelated RDMs, and what it is sensitive to.
     dropped : dict
         Stimuli that were left out, by the object that had them.
     subjects : pandas.DataFrame
@@ -42,16 +47,17 @@ class Comparison:
     pairs: pd.DataFrame
     ceiling: pd.DataFrame
     method: str
+    comparator: Comparator
     dropped: dict[str, list[str]] = field(default_factory=dict)
     subjects: pd.DataFrame = field(default_factory=pd.DataFrame)
     corrected: pd.DataFrame = field(default_factory=pd.DataFrame)
     contributions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def plot(self) -> Figure:
-        """Draw the scores as points with intervals, under the noise ceiling.
+        """Draw the scores as points with intervals, under the noise ceiling, with their tests.
 
         Returns
         -------
         matplotlib.figure.Figure
         """
-        return plot_scores(self.table, self.ceiling, self.subjects)
+        return plot_scores(self.table, self.ceiling, self.subjects, self.pairs)

@@ -23,11 +23,12 @@ from reprcompare.geometry.covariance import (
     shrunk_covariance,
     whitened_gram,
 )
-from reprcompare.geometry.crossvalidated import crossnobis, poisson_cv
+from reprcompare.geometry.crossvalidated import crossnobis, crossnobis_of_products, poisson_cv
 from reprcompare.geometry.dissimilarity import MEASURES, dissimilarities
 from reprcompare.geometry.flexible import (
     FITS,
     FlexibleModel,
+    component_rdms,
     feature_rdms,
     fit_weights,
     predict_held_out,
@@ -57,7 +58,9 @@ from reprcompare.geometry.measures import (
 from reprcompare.geometry.partial import feature_contributions
 from reprcompare.geometry.permutation import Unrelated, tested_through, unrelated_test
 from reprcompare.geometry.products import Products, resampled_products, score_rdms
-from reprcompare.geometry.rdm import METRICS, rdm, residual_precision
+from reprcompare.geometry.rdm import METRICS, rdm
+from reprcompare.geometry.residual import residual_precision, residual_products
+from reprcompare.geometry.split_ceiling import crossvalidated_upper, split_rdms
 from reprcompare.geometry.variance import RESAMPLED, Variance, pair_variance, score_variance
 
 __all__ = [
@@ -87,7 +90,10 @@ __all__ = [
     "class_scores",
     "compare_patterns",
     "complete_stimuli",
+    "component_rdms",
     "crossnobis",
+    "crossnobis_of_products",
+    "crossvalidated_upper",
     "dissimilarities",
     "draw_counts",
     "feature_contributions",
@@ -111,9 +117,11 @@ __all__ = [
     "rdm",
     "resampled_products",
     "residual_precision",
+    "residual_products",
     "score_rdms",
     "score_variance",
     "shrunk_covariance",
+    "split_rdms",
     "standardise",
     "stimulus_ids",
     "svcca",

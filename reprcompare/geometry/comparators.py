@@ -25,13 +25,15 @@ class Comparator:
         Its value for unrelated RDMs when labels are exchangeable, or None if that depends on the
         RDMs (then it is found by permuting labels).
     rsatoolbox
-        The `method` of `rsatoolbox.rdm.compare` with the same value.
+        The `method` of `rsatoolbox.rdm.compare` with the same value, but for `sign`.
     family
         "linear", "rank", "sign" or "matrix": how it is computed.
     centred, whitened, tied
         Whether the mean is removed, whether dissimilarities are whitened, and whether ties count
         against a model no less than wrong orders (rho-a, tau-a), so that no preference is given to
         models that predict ties.
+    sign
+        -1 where rsatoolbox returns a distance: here similar RDMs always have the higher value.
     says
         What it is sensitive to, in words.
     """
@@ -46,7 +48,13 @@ class Comparator:
     centred: bool = True
     whitened: bool = False
     tied: bool = False
+    sign: int = 1
     says: str = ""
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it is a correlation, so that Fisher's z applies."""
+        return self.low == -1
 
 
 _ALL = (
@@ -91,6 +99,12 @@ _ALL = (
     Comparator(
         "bures", "Bures similarity", 0, 1, None, "bures", "matrix", centred=False,
         says="overlap of the kernels that belong to the RDMs (normalised fidelity); squared "
+        "Euclidean dissimilarities expected",
+    ),
+    Comparator(
+        "bures_distance", "negative squared Bures distance", -np.inf, 0, None, "bures_metric",
+        "matrix", centred=False, sign=-1,
+        says="how far the kernels that belong to the RDMs lie apart, scale included; squared "
         "Euclidean dissimilarities expected",
     ),
     Comparator(

@@ -227,9 +227,9 @@ def accumulate(pieces: Iterable[tuple[np.ndarray, np.ndarray]], device: str | No
             sums = Sums(np.zeros(n * (n - 1) // 2), np.zeros(n), np.zeros(n))
         for start in range(0, n, ROWS):
             rows = slice(start, start + ROWS)
-            block = _product(left[rows], right[start:], device)
+            block = product(left[rows], right[start:], device)
             if left is not right:
-                block = (block + _product(right[rows], left[start:], device)) / 2
+                block = (block + product(right[rows], left[start:], device)) / 2
             for offset in range(len(block)):
                 sums.products[row_slice(start + offset, n)] += block[offset, offset + 1 :]
         sums.squares += np.einsum("ij,ij->i", left, right)
@@ -240,7 +240,8 @@ def accumulate(pieces: Iterable[tuple[np.ndarray, np.ndarray]], device: str | No
     return sums
 
 
-def _product(left: np.ndarray, right: np.ndarray, device: str | None) -> np.ndarray:
+def product(left: np.ndarray, right: np.ndarray, device: str | None = None) -> np.ndarray:
+    """Inner products of two sets of patterns (n, p), (m, p); on a torch device if one is given."""
     if device is None:
         return left @ right.T
     import torch

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from rsatoolbox.rdm import RDMs
 from scipy.optimize import nnls
 
 from reprcompare.errors import InvalidInputError, NotIdentifiableError, unknown_name
 from reprcompare.geometry.ceiling import pooling_form
-from reprcompare.geometry.comparators import Comparator
+from reprcompare.geometry.comparators import Comparator, double_centred
 from reprcompare.geometry.dissimilarity import count_stimuli
+from reprcompare.geometry.rdm import rdm
 from reprcompare.recording import encode_labels
 
 FOLDS = 5
@@ -81,6 +83,62 @@ def feature_rdms(labels: pd.DataFrame) -> RDMs:
             "region": [""] * len(names),
         },
         pattern_descriptors={"stimulus_id": ids},
+    )
+
+
+def component_rdms(recording: xr.Dataset, n_components: int = 10) -> RDMs:
+    """Make one RDM of every principal component of a recording, as components of a model.
+
+    Weighted by at least zero they are the squared distances after stretching the axes of the
+    population, which asks whether a brain weighs the same dimensions differently (as in
+    Khaligh-Razavi & Kriegeskorte 2014).
+
+    Parameters
+    ----------
+    recording
+        Of one subject and region.
+    n_components
+        At most the number of stimuli less one.
+
+    Returns
+    -------
+    rsatoolbox.rdm.RDMs
+        Squared differences, mean over neuroids; added up over all components they are the squared
+        Euclidean RDM. With `rdm_descriptors['name']`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the recording holds several subjects or regions.
+
+    Examples
+    --------
+    >>> from reprcompare.recording import build_recording
+    >>> line = build_recording(np.array([[0.0, 0], [3, 4], [6, 8]]), stimulus_id=list("abc"),
+    ...                        region="IT", subject="monkey")
+    >>> component_rdms(line, 1).dissimilarities.round(6)
+    array([[12.5, 50. , 12.5]])
+    """
+    whole = rdm(recording, "squared_euclidean")
+    if whole.n_rdm != 1:
+        raise InvalidInputError(
+            f"components are those of one subject and region, got {whole.n_rdm}; select one, for "
+            "example with select(recording, region=...)."
+        )
+    kernel = double_centred(-whole.dissimilarities / 2)[0]
+    values, vectors = np.linalg.eigh(kernel)
+    kept = slice(-1, -1 - min(n_components, len(kernel) - 1), -1)
+    scores = (vectors * np.sqrt(np.maximum(values, 0)))[:, kept]
+    rows, columns = np.triu_indices(len(kernel), 1)
+    names = [f"component {k + 1}" for k in range(scores.shape[1])]
+    owner = {
+        key: whole.rdm_descriptors[key] * len(names) for key in ("subject", "session", "region")
+    }
+    return RDMs(
+        ((scores[rows] - scores[columns]) ** 2).T,
+        dissimilarity_measure=whole.dissimilarity_measure,
+        rdm_descriptors={"name": names, **owner},
+        pattern_descriptors={"stimulus_id": whole.pattern_descriptors["stimulus_id"]},
     )
 
 

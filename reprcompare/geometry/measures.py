@@ -269,7 +269,8 @@ def compare_patterns(
     Returns
     -------
     pandas.DataFrame
-        subject_a, region_a, subject_b, region_b, measure, value, unrelated, similar_is, n_stimuli.
+        subject_a, region_a, subject_b, region_b, measure, value, unrelated, low, high, similar_is,
+        n_stimuli.
 
     Examples
     --------
@@ -300,6 +301,8 @@ def compare_patterns(
                         "measure": measure.name,
                         "value": measure.compute(x[rows_a], y[rows_b]),
                         "unrelated": measure.unrelated,
+                        "low": measure.low,
+                        "high": measure.high,
                         "similar_is": measure.similar_is,
                         "n_stimuli": len(ids),
                     }

@@ -12,7 +12,7 @@ import numpy as np
 from rsatoolbox.rdm import compare as compare_rdms
 from scipy.spatial.distance import squareform
 
-from reprcompare.errors import InvalidInputError
+from reprcompare.errors import InvalidInputError, NotIdentifiableError
 from reprcompare.geometry.comparators import Comparator
 from reprcompare.geometry.dissimilarity import count_stimuli
 from reprcompare.geometry.kendall import concordance
@@ -109,7 +109,14 @@ def score_rdms(models: np.ndarray, brains: np.ndarray, comparator: Comparator) -
     numpy.ndarray, shape (n_models, n_brains)
     """
     if comparator.family == "matrix":
-        return np.asarray(compare_rdms(models, brains, comparator.rsatoolbox))
+        try:
+            return comparator.sign * np.asarray(compare_rdms(models, brains, comparator.rsatoolbox))
+        except np.linalg.LinAlgError as error:
+            raise NotIdentifiableError(
+                f"the {comparator.label} needs RDMs whose kernel can be inverted, such as squared "
+                "Euclidean distances of patterns with at least as many neuroids as stimuli; use "
+                "another metric or comparator."
+            ) from error
     once = np.ones((1, count_stimuli(brains.shape[1])))
     return resampled_products(models, brains, once, comparator).scores()[0]
 

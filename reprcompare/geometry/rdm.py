@@ -5,12 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
-from rsatoolbox.data.noise import prec_from_residuals
 from rsatoolbox.rdm import RDMs
 
 from reprcompare.errors import InvalidInputError, NotIdentifiableError, unknown_name
-from reprcompare.geometry.crossvalidated import crossnobis, poisson_cv, whiten
+from reprcompare.geometry.crossvalidated import (
+    crossnobis,
+    crossnobis_of_products,
+    distances,
+    poisson_cv,
+    whiten,
+)
 from reprcompare.geometry.dissimilarity import MEASURES, dissimilarities
+from reprcompare.geometry.residual import residual_precision, residual_products
 from reprcompare.measurement import shown
 from reprcompare.recording import check_structure, select
 
@@ -36,7 +42,8 @@ def rdm(
 
     Presentations of one stimulus (repetitions, runs, sessions) are averaged; cross-validated
     metrics use them as folds. The activity is read in pieces of neuroids, so a recording may be
-    larger than memory; Mahalanobis and cross-validated metrics hold one region at a time.
+    larger than memory; only a precision that is given, or estimated for fewer neuroids than there
+    are presentations, is held beside its region.
 
     Parameters
     ----------
@@ -89,7 +96,9 @@ def rdm(
     if len(names) < 2:
         raise InvalidInputError(f"an RDM needs at least two stimuli, got {len(names)}.")
     crossvalidated = metric in CROSSVALIDATED
-    fold_name, fold = _folds(recording, folds) if crossvalidated else ("", np.zeros_like(stimulus))
+    fold_name, fold = (
+        fold_codes(recording, folds) if crossvalidated else ("", np.zeros_like(stimulus))
+    )
 
     rows, described = [], []
     for labels, activity in _parts(recording):
@@ -98,13 +107,7 @@ def rdm(
         here = stimulus[seen]
         if len(seen) < len(stimulus):
             activity = activity.isel(presentation=seen)
-        if crossvalidated or metric == "mahalanobis":
-            values = np.asarray(activity.values, dtype=float)
-            row = _whole(values, here, fold[seen], len(names), metric, precision, device)
-        else:
-            pieces = (_average(piece, here, len(names)) for piece in _pieces(activity))
-            row = dissimilarities(pieces, metric, device)
-        rows.append(row)
+        rows.append(_row(activity, here, fold[seen], len(names), metric, precision, device))
         described.append(labels)
     table = pd.DataFrame(described)
     table["session"] = _session(recording)
@@ -172,8 +175,8 @@ def _average(patterns: np.ndarray, stimulus: np.ndarray, n_stimuli: int) -> np.n
     return means
 
 
-def _whole(
-    patterns: np.ndarray,
+def _row(
+    activity: xr.DataArray,
     stimulus: np.ndarray,
     fold: np.ndarray,
     n_stimuli: int,
@@ -181,55 +184,41 @@ def _whole(
     precision: Precision,
     device: str | None,
 ) -> np.ndarray:
-    """Dissimilarities that need all neuroids of a region at once."""
+    """Dissimilarities of one region, read in pieces of its neuroids."""
+    pieces: Iterable[np.ndarray] = _pieces(activity)
     if metric == "poisson_cv":
-        return poisson_cv(patterns, stimulus, fold, n_stimuli)
-    if isinstance(precision, str):
+        return poisson_cv(pieces, stimulus, fold, n_stimuli, device)
+    if metric in ("mahalanobis", "crossnobis") and isinstance(precision, str):
         if precision != "residuals":
             raise InvalidInputError(
                 f"precision must be 'residuals', None or an array, got {precision!r}."
             )
-        precision = residual_precision(patterns, stimulus)
+        if activity.sizes["neuroid"] > len(stimulus):
+            products, n_neuroids = residual_products(pieces, stimulus, device)
+            if metric == "crossnobis":
+                return crossnobis_of_products(products, stimulus, fold, n_neuroids, n_stimuli)
+            half = _average(products, stimulus, n_stimuli)
+            return distances(_average(half.T, stimulus, n_stimuli), n_neuroids)
+        # With fewer neuroids than presentations they are held, and so is their precision.
+        patterns = np.concatenate(list(pieces), axis=1)
+        precision, pieces = residual_precision(patterns, stimulus), [patterns]
     if metric == "crossnobis":
-        return crossnobis(patterns, stimulus, fold, precision, n_stimuli)
-    means = _average(patterns, stimulus, n_stimuli)
-    if precision is not None:
-        means = whiten(means, np.asarray(precision))
-    return dissimilarities([means], metric, device)
+        assert not isinstance(precision, str)
+        return crossnobis(pieces, stimulus, fold, precision, n_stimuli, device)
+    means: Iterable[np.ndarray] = (_average(piece, stimulus, n_stimuli) for piece in pieces)
+    if metric == "mahalanobis" and precision is not None:
+        means = [whiten(np.concatenate(list(means), axis=1), np.asarray(precision))]
+    return dissimilarities(means, metric, device)
 
 
-def residual_precision(patterns: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
-    """Estimate the noise precision from presentations around the mean of their stimulus.
-
-    Parameters
-    ----------
-    patterns : array, shape (n_presentations, n_neuroids)
-    stimulus : array of int, shape (n_presentations,)
-        Codes 0 ... n_stimuli - 1.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n_neuroids, n_neuroids)
-        Of a single presentation, the covariance shrunk towards its diagonal (Schaefer & Strimmer
-        2005, as rsatoolbox does it).
+def fold_codes(recording: xr.Dataset, name: str | None) -> tuple[str, np.ndarray]:
+    """Return the coordinate that tells independent measurements apart, and its codes 0, 1 ...
 
     Raises
     ------
-    NotIdentifiableError
-        If no stimulus was presented twice.
+    InvalidInputError, NotIdentifiableError
+        If there is no such coordinate, or none has two values.
     """
-    n_stimuli = int(stimulus.max()) + 1
-    freedom = len(patterns) - len(np.unique(stimulus))
-    if freedom < 1:
-        raise NotIdentifiableError(
-            "no stimulus was presented twice, so the noise precision cannot be estimated; give "
-            "precision=, an array, or precision=None for prewhitened activity."
-        )
-    residuals = patterns - _average(patterns, stimulus, n_stimuli)[stimulus]
-    return prec_from_residuals(residuals, dof=freedom, method="shrinkage_diag")
-
-
-def _folds(recording: xr.Dataset, name: str | None) -> tuple[str, np.ndarray]:
     candidates = [c for c in FOLDS if c in recording.coords]
     if name is not None and name not in recording.coords:
         raise InvalidInputError(unknown_name("coordinate", name, candidates))

@@ -5,6 +5,7 @@ from reprcompare.networks.mlp import mlp
 from reprcompare.networks.named import NETWORKS, Architecture, import_object, named_network
 from reprcompare.networks.settings import OPTIMISERS, Stage, Training
 from reprcompare.networks.training import Trained, train
+from reprcompare.networks.untrained import untrained
 from reprcompare.networks.weights import load_weights, weights_sha256
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "mlp",
     "named_network",
     "train",
+    "untrained",
     "weights_sha256",
 ]

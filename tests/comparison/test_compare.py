@@ -139,6 +139,93 @@ def test_fixed_stimuli_give_the_t_test_over_subjects(group):
     assert result.table.ci_high[0] == pytest.approx(high)
 
 
+def test_wilcoxon_and_corrections_stand_beside_the_t_test(group):
+    model, brain = group
+    rng = np.random.default_rng(11)
+    other = recorded(model.activity.values + 2 * rng.normal(size=(N, 10)))
+    result = compare({"m": model, "o": other}, brain, "correlation", resample="subjects")
+    by_subject = result.subjects.pivot(index="subject", columns="model", values="score")
+    z = np.arctanh(by_subject)
+    for name, row in result.table.set_index("model").iterrows():
+        expected = stats.wilcoxon(z[name], alternative="greater").pvalue
+        assert row.p_wilcoxon == pytest.approx(expected)
+    expected = stats.wilcoxon(z["m"] - z["o"]).pvalue
+    assert result.pairs.p_wilcoxon[0] == pytest.approx(expected)
+    p = result.table.p_zero.to_numpy()
+    assert result.table.p_zero_holm.to_numpy() == pytest.approx(np.minimum(1, _holm(p)))
+    assert result.table.p_zero_fdr.to_numpy() == pytest.approx(stats.false_discovery_control(p))
+    assert result.pairs.p_fdr[0] == result.pairs.p[0]
+    assert "signed-rank" in result.method
+    assert np.isnan(compare({"m": model}, brain, n_bootstrap=19).table.p_wilcoxon[0])
+
+
+def _holm(p):
+    order = np.argsort(p)
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = steps
+    return adjusted
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_distances_are_tested_as_they_are(group):
+    """Fisher's z exists for correlations only; and patterns of few neuroids have no kernel."""
+    model, of_few = group
+    rng = np.random.default_rng(3)
+    shared = rng.normal(size=(N, 40))
+    brain = build_recording(
+        np.hstack([shared + rng.normal(size=(N, 40)) for _ in range(4)]),
+        stimulus_id=[f"im{i}" for i in range(N)],
+        region="IT",
+        subject=np.repeat(list("abcd"), 40),
+    )
+    options = {"resample": "subjects", "metric": "squared_euclidean"}
+    result = compare({"m": recorded(shared)}, brain, "riemann", **options)
+    assert result.table.score[0] < 0
+    assert result.comparator.high == 0
+    assert "scores as they are" in result.method
+    with pytest.raises(NotIdentifiableError, match="at least as many neuroids as stimuli"):
+        compare({"m": model}, of_few, "riemann", **options)
+
+
+def test_an_untrained_network_stands_beside_its_model(group):
+    model, brain = group
+    before = recorded(np.random.default_rng(4).normal(size=(N, 10)))
+    result = compare({"m": model}, brain, untrained={"m": before}, n_bootstrap=19)
+    assert list(result.table.model) == ["m", "m (untrained)"]
+    assert result.pairs.difference[0] > 0.2
+    with pytest.raises(InvalidInputError, match="no model 'n'"):
+        compare({"m": model}, brain, untrained={"n": before})
+
+
+def test_crossnobis_of_a_recording_comes_with_a_crossvalidated_ceiling():
+    rng = np.random.default_rng(12)
+    shared = rng.normal(size=(N, 8))
+    several = build_recording(
+        np.hstack([np.tile(shared, (4, 1)) + rng.normal(size=(4 * N, 8)) for _ in range(3)]),
+        stimulus_id=[f"im{i}" for i in range(N)] * 4,
+        region="M1",
+        subject=np.repeat(["p0", "p1", "p2"], 8),
+        presentation={"run": np.repeat(list("1234"), N)},
+    )
+    model = labelled(((shared[:, None] - shared[None]) ** 2).sum(-1)[np.triu_indices(N, 1)])
+    options = {"metric": "crossnobis", "n_bootstrap": 19}
+    bound = compare({"m": model}, several, "whitened_correlation", **options).ceiling.iloc[0]
+    assert bound.lower < bound.upper_crossvalidated < bound.upper
+    ranks = compare({"m": model}, several, "rho-a", **options).ceiling.iloc[0]
+    assert np.isnan(ranks.upper_crossvalidated)
+
+
+def test_a_pair_that_is_missing_in_one_rdm_costs_its_stimuli_only(group):
+    """rsatoolbox drops the pair from the whole stack, or raises (#452, #347)."""
+    model, brain = group
+    vectors = brain.dissimilarities.copy()
+    vectors[2, 5] = np.nan
+    result = compare({"m": model}, labelled(vectors), nan="drop", n_bootstrap=19)
+    assert len(result.dropped["undefined"]) == 1
+    assert result.table.n_subjects[0] == 6
+
+
 def test_pairs_are_differences_of_the_scores_over_the_same_resamples(group):
     model, brain = group
     rng = np.random.default_rng(1)

@@ -7,7 +7,13 @@ import pytest
 from rsatoolbox.rdm import RDMs
 from scipy.spatial.distance import pdist
 
-from reprcompare.comparison import arrange, plot_arrangement, plot_layers, plot_rdm
+from reprcompare.comparison import (
+    arrange,
+    plot_arrangement,
+    plot_layers,
+    plot_rdm,
+    plot_scores,
+)
 from reprcompare.errors import InvalidInputError, LabelMismatchError
 
 
@@ -104,3 +110,59 @@ def test_a_baseline_with_other_regions_is_a_line_at_its_best():
     lines = {line.get_label(): list(line.get_ydata()) for line in axis.get_lines()}
     assert lines["v1 (high)"] == [0.15, 0.15]
     assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2", "3"]
+
+
+def scores(n_models):
+    """Models of rising score, of which each differs from all before it."""
+    table = pd.DataFrame(
+        {
+            "model": [f"m{k}" for k in range(n_models)],
+            "model_region": "",
+            "brain_region": "IT",
+            "score": np.linspace(0.1, 0.4, n_models),
+            "ci_low": 0.0,
+            "ci_high": 0.45,
+            "p_zero": 0.01,
+            "p_ceiling": np.where(np.arange(n_models) == 0, 0.01, 0.5),
+            "unrelated": 0.0,
+            "comparator": "rho-a",
+        }
+    )
+    pairs = pd.DataFrame(
+        [
+            ("IT", f"m{a}", "", f"m{b}", "", (a - b) / 10, 0.01)
+            for a in range(n_models)
+            for b in range(a + 1, n_models)
+        ],
+        columns=[
+            "brain_region",
+            "model_a",
+            "region_a",
+            "model_b",
+            "region_b",
+            "difference",
+            "p_holm",
+        ],
+    )
+    ceiling = pd.DataFrame(
+        {"brain_region": ["IT"], "lower": [0.5], "upper": [0.6], "n_subjects": [9]}
+    )
+    return table, ceiling, pairs
+
+
+def test_bars_join_models_that_differ():
+    table, ceiling, pairs = scores(3)
+    pairs.loc[1, "p_holm"] = 0.3
+    axis = plot_scores(table, ceiling, None, pairs).axes[0]
+    bars = [
+        tuple(sorted(line.get_xdata())) for line in axis.get_lines() if len(line.get_xdata()) == 2
+    ]
+    assert {(0, 1), (1, 2)} <= set(bars)
+    assert (0, 2) not in bars
+
+
+def test_many_differences_are_a_row_for_every_better_model():
+    table, ceiling, pairs = scores(8)
+    axis = plot_scores(table, ceiling, None, pairs).axes[0]
+    rows = [list(line.get_xdata()) for line in axis.get_lines() if line.get_marker() == "o"]
+    assert sorted(map(len, rows)) == [1, 2, 3, 4, 5, 6, 7]

@@ -16,6 +16,7 @@ from reprcompare.geometry import (
     influences,
     noise_ceiling,
     resampled_products,
+    score_rdms,
     standardise,
 )
 
@@ -112,6 +113,37 @@ def test_influences_predict_what_leaving_out_a_stimulus_does(name, rdms):
     assert np.corrcoef(moved, predicted.ravel())[0, 1] > 0.98
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", COMPARATORS)
+def test_every_comparator_is_highest_for_identical_rdms_and_stays_in_its_range(name):
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(3, 10, 12))
+    rdms = np.stack([((a[:, None] - a[None]) ** 2).sum(-1)[np.triu_indices(10, 1)] for a in x])
+    comparator = COMPARATORS[name]
+    scores = score_rdms(rdms, rdms, comparator)
+    off = scores[~np.eye(3, dtype=bool)]
+    assert np.diag(scores) == pytest.approx(comparator.high, abs=1e-3)
+    assert (off < comparator.high - 0.01).all()
+    assert (scores >= comparator.low - 1e-12).all()
+
+
+def test_every_method_of_rsatoolbox_is_a_comparator():
+    methods = {
+        *("cosine", "spearman", "corr", "kendall", "tau-b", "tau-a", "rho-a", "corr_cov"),
+        *("cosine_cov", "neg_riem_dist", "bures", "bures_metric"),
+    }
+    for method in methods:
+        assert method in (find_comparator(method).rsatoolbox, "kendall")
+
+
+@pytest.mark.parametrize(("subjects", "upper"), [(2, 0.70), (5, 0.45), (20, 0.22)])
+def test_the_upper_ceiling_of_noise_is_what_its_null_says(subjects, upper):
+    noise = np.random.default_rng(3).random((subjects, 40 * 39 // 2))
+    ceiling = noise_ceiling(noise, COMPARATORS["correlation"], 30)
+    assert ceiling.upper == pytest.approx(upper, abs=0.03)
+    assert ceiling.upper_null == pytest.approx(ceiling.upper, abs=0.02)
+
+
 def test_names_of_rsatoolbox_are_known_and_others_are_answered_with_the_nearest():
     assert find_comparator("corr") is COMPARATORS["correlation"]
     with pytest.raises(UnknownNameError, match="did you mean 'spearman'"):
@@ -123,9 +155,11 @@ def test_comparators_of_matrices_score_as_rsatoolbox_and_have_influences():
     rng = np.random.default_rng(6)
     x = rng.normal(size=(3, 9, 12))
     rdms = np.stack([((a[:, None] - a[None]) ** 2).sum(-1)[np.triu_indices(9, 1)] for a in x])
-    for name in ("bures", "riemann"):
+    for name in ("bures", "bures_distance", "riemann"):
         comparator = COMPARATORS[name]
-        expected = reference(RDMs(rdms[:1]), RDMs(rdms[1:]), comparator.rsatoolbox)
+        expected = comparator.sign * reference(
+            RDMs(rdms[:1]), RDMs(rdms[1:]), comparator.rsatoolbox
+        )
         score, influence = next(influences(rdms[:1], rdms[1:], comparator))
         np.testing.assert_allclose(score[None], expected)
         np.testing.assert_allclose(influence.mean(axis=1), 0, atol=1e-10)

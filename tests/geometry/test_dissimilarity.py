@@ -1,16 +1,19 @@
 """RDMs against rsatoolbox, brute force, and what they must not depend on."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rsatoolbox.data import Dataset
-from rsatoolbox.rdm import calc_rdm
+from rsatoolbox.data.noise import prec_from_residuals
+from rsatoolbox.rdm import calc_rdm, load_rdm
 from rsatoolbox.rdm.calc_unbalanced import calc_rdm_unbalanced
 from scipy.spatial.distance import pdist
 
 from reprcompare.errors import InvalidInputError, NotIdentifiableError
-from reprcompare.geometry import dissimilarities, rdm
+from reprcompare.geometry import crossnobis, dissimilarities, rdm, residual_precision
 from reprcompare.recording import build_recording
 
 RSATOOLBOX = {
@@ -211,6 +214,100 @@ def test_mahalanobis_equals_rsatoolbox():
     ours = rdm(recording, "mahalanobis", precision=root @ root.T)
     names = list(expected.pattern_descriptors["stimulus"])
     np.testing.assert_allclose(by_name(ours, names), expected.get_matrices()[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["mahalanobis", "crossnobis"])
+@pytest.mark.parametrize("p", [9, 60])
+def test_the_noise_of_the_presentations_equals_rsatoolbox(metric, p, monkeypatch):
+    """With more neuroids than presentations, in pieces and without their precision."""
+    monkeypatch.setattr(sys.modules[rdm.__module__], "PIECE_BYTES", 8 * 24 * 7)
+    recording, dataset = presented(p=p)
+    names = dataset.obs_descriptors["stimulus"]
+    means = {one: dataset.measurements[np.array(names) == one].mean(axis=0) for one in set(names)}
+    residuals = dataset.measurements - np.stack([means[one] for one in names])
+    precision = prec_from_residuals(residuals, dof=24 - 6)
+    options = {"cv_descriptor": "run"} if metric == "crossnobis" else {}
+    expected = calc_rdm(dataset, metric, "stimulus", noise=precision, **options)
+    ours = rdm(recording, metric)
+    found = by_name(ours, list(expected.pattern_descriptors["stimulus"]))
+    np.testing.assert_allclose(found, expected.get_matrices()[0], atol=1e-10)
+
+
+@pytest.mark.parametrize("metric", ["crossnobis", "poisson_cv"])
+def test_crossvalidated_metrics_are_read_in_pieces(metric, monkeypatch):
+    recording, _ = presented(p=30, repeats=2, seed=3)
+    recording["activity"] = np.abs(recording.activity)
+    whole = rdm(recording, metric, precision=None)
+    monkeypatch.setattr(sys.modules[rdm.__module__], "PIECE_BYTES", 8 * 48 * 4)
+    pieces = rdm(recording, metric, precision=None, device="cpu")
+    np.testing.assert_allclose(pieces.dissimilarities, whole.dissimilarities, atol=1e-12)
+
+
+@pytest.mark.parametrize("p", [9, 60])
+def test_neuroids_that_never_respond_are_no_obstacle_and_noiseless_ones_are_named(p):
+    recording, _ = presented(p=p)
+    silent = recording.copy(deep=True)
+    silent["activity"][:, :3] = 2.0
+    kept = silent.isel(neuroid=slice(3, None))
+    found, expected = (rdm(one, "crossnobis").dissimilarities for one in (silent, kept))
+    np.testing.assert_allclose(found * p, expected * (p - 3), rtol=1e-6)
+    noiseless = recording.copy(deep=True)
+    noiseless["activity"][:, 0] = [float(s[1:]) for s in recording.stimulus_id.values]
+    with pytest.raises(NotIdentifiableError, match=f"1 of {p} neuroids tell stimuli apart"):
+        rdm(noiseless, "crossnobis")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 40))
+def test_crossnobis_depends_neither_on_the_axes_nor_on_the_order(seed, p):
+    """Neuroids permuted, rotated under their noise; presentations and folds in another order."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(12, p))
+    stimulus, fold = np.tile(np.arange(4), 3), np.repeat(np.arange(3), 4)
+    plain = crossnobis(x, stimulus, fold)
+    rotation, _ = np.linalg.qr(rng.normal(size=(p, p)))
+    np.testing.assert_allclose(crossnobis(x @ rotation, stimulus, fold), plain, atol=1e-10)
+    order, renamed = rng.permutation(12), rng.permutation(3)
+    moved = crossnobis(x[order], stimulus[order], renamed[fold[order]])
+    np.testing.assert_allclose(moved, plain, atol=1e-10)
+    root = rng.normal(size=(p, 2 * p))
+    noise = root @ root.T
+    under = crossnobis(x, stimulus, fold, noise)
+    turned = crossnobis(x @ rotation, stimulus, fold, rotation.T @ noise @ rotation)
+    np.testing.assert_allclose(turned, under, rtol=1e-8, atol=1e-8)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_order_of_labelled_presentations_changes_nothing(seed):
+    recording, _ = presented(p=12, repeats=2, seed=seed)
+    order = np.random.default_rng(seed).permutation(recording.sizes["presentation"])
+    for metric in ("correlation", "crossnobis", "mahalanobis"):
+        plain, moved = rdm(recording, metric), rdm(recording.isel(presentation=order), metric)
+        names = sorted(plain.pattern_descriptors["stimulus_id"])
+        np.testing.assert_allclose(by_name(moved, names), by_name(plain, names), atol=1e-9)
+
+
+def test_single_precision_and_fortran_order_in_give_the_numbers_of_double_precision():
+    """rsatoolbox computes slowly or coarsely there; sums are always taken in double precision."""
+    x = np.random.default_rng(12).normal(size=(8, 50)).astype(np.float32) + 100
+    stimulus, fold = np.tile(np.arange(4), 2), np.repeat([0, 1], 4)
+    for patterns in (x, np.asfortranarray(x)):
+        result = crossnobis(patterns, stimulus, fold)
+        assert result.dtype == np.float64
+        np.testing.assert_allclose(result, crossnobis(x.astype(float), stimulus, fold), rtol=1e-12)
+    assert residual_precision(x, stimulus).shape == (50, 50)
+
+
+def test_rdms_under_unequal_noise_are_saved_and_read(tmp_path):
+    """rsatoolbox#454: its own RDMs with a list of precisions cannot be saved as HDF5."""
+    recording, _ = presented()
+    roots = np.random.default_rng(13).normal(size=(4, 9, 30))
+    rdms = rdm(recording, "crossnobis", precision=[a @ a.T for a in roots])
+    rdms.save(str(tmp_path / "rdms.h5"), file_type="hdf5")
+    again = load_rdm(str(tmp_path / "rdms.h5"), file_type="hdf5")
+    np.testing.assert_array_equal(again.dissimilarities, rdms.dissimilarities)
+    assert list(again.pattern_descriptors["stimulus_id"]) == rdms.pattern_descriptors["stimulus_id"]
 
 
 def test_one_labelled_rdm_for_every_subject_and_region():

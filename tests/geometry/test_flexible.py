@@ -9,10 +9,13 @@ from reprcompare.errors import InvalidInputError, NotIdentifiableError
 from reprcompare.geometry import (
     COMPARATORS,
     FlexibleModel,
+    component_rdms,
     feature_rdms,
     fit_weights,
     predict_held_out,
+    rdm,
 )
+from reprcompare.recording import build_recording
 
 N = 20
 PAIRS = N * (N - 1) // 2
@@ -78,6 +81,22 @@ def test_features_become_rdms_by_their_scale():
     rdms = feature_rdms(labels)
     assert rdms.rdm_descriptors["name"] == ["kind", "size"]
     np.testing.assert_array_equal(rdms.dissimilarities, [[1, 0, 1], [3, 1, 2]])
+
+
+def test_components_add_up_to_the_rdm_and_stretching_is_found():
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(N, 5))
+    ids = [f"s{k}" for k in range(N)]
+    recording = build_recording(x, stimulus_id=ids, region="IT", subject="net")
+    components = component_rdms(recording, 5)
+    whole = rdm(recording, "squared_euclidean").dissimilarities[0]
+    np.testing.assert_allclose(components.dissimilarities.sum(axis=0), whole, atol=1e-6)
+    target = np.array([3.0, 0, 1, 0, 0]) @ components.dissimilarities
+    weights = fit_weights(components.dissimilarities, target, "nonnegative")
+    np.testing.assert_allclose(weights, [3, 0, 1, 0, 0], atol=1e-6)
+    two = build_recording(x, stimulus_id=ids, region=["a", "a", "b", "b", "b"], subject="net")
+    with pytest.raises(InvalidInputError, match="one subject and region"):
+        component_rdms(two)
 
 
 def test_wrong_use_is_answered_in_a_sentence(components):
