@@ -106,7 +106,7 @@ def run_protocol(
     make_missing(protocol, workshop, used, scheduler)
     judged = _judge(protocol, workshop, used)
     files = _place_recordings(protocol, workshop, used, folder / "recordings")
-    bench = Bench(workshop, protocol.cells, judged[~judged["counted"]])
+    bench = Bench(workshop, protocol.cells, judged)
     for table in protocol.analyses:
         bench.outcomes[table.name] = ANALYSES[table.kind].run(table, bench)
     outcomes = bench.outcomes
