@@ -209,21 +209,23 @@ def _check_workers(client: Client, need: Need) -> None:
 
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
+    # Not as the default: what else uses Dask, as xarray does, stays in this process.
     if address == LOCAL:
         with (
             LocalCluster(threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
-            Client(cluster) as client,
+            Client(cluster, set_as_default=False) as client,
+            client.as_current(),
         ):
             yield client
         return
     try:
-        client = Client(address, timeout=ANSWERS_WITHIN)
+        client = Client(address, timeout=ANSWERS_WITHIN, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
             f"no Dask scheduler answers at {address!r} ({type(error).__name__}); give the address "
             "that dask scheduler prints, such as tcp://10.0.0.1:8786, or local."
         ) from error
-    with client:
+    with client, client.as_current():
         yield client
 
 

@@ -70,7 +70,7 @@ class Workshop:
     progress: bool = True
 
     def places(self, cell: Cell, name: str) -> dict[int, Path]:
-        """Return where the recordings of a table lie, or will lie once they are made, by seed.
+        """Return where the recordings of a table lie, or will lie, by seed.
 
         Parameters
         ----------
@@ -94,7 +94,10 @@ class Workshop:
         seeds: Sequence[int],
         done: Callable[[], object] = lambda: None,
     ) -> None:
-        """Make, train together and record the networks of some seeds; those there are left alone.
+        """Make, train and record the networks of some seeds together, unless all are there.
+
+        All of them are trained where one is missing, since the last bits of a network depend on
+        the stack that it is trained in, and must not depend on where a worker died.
 
         Parameters
         ----------
@@ -106,9 +109,9 @@ class Workshop:
             Called after every network.
         """
         places = self.places(cell, name)
-        missing = {seed: places[seed] for seed in seeds if not places[seed].is_file()}
-        if missing:
-            self._record(cell, name, cell.tables["recording"][name], missing, done)
+        paths = {seed: places[seed] for seed in seeds}
+        if not all(path.is_file() for path in paths.values()):
+            self._record(cell, name, cell.tables["recording"][name], paths, done)
 
     def network(self, cell: Cell, name: str, path: Path) -> nn.Module:
         """Build a network again that was recorded, with the weights that it had then.
@@ -210,12 +213,13 @@ class Workshop:
         paths: dict[int, Path],
         done: Callable[[], object],
     ) -> None:
-        """Make, train and record networks that are not there yet."""
+        """Make and train networks; record those that are not there yet."""
         stimuli = self.stimuli(cell, name)
         if table.task is None:
             for seed, path in paths.items():
-                network, architecture = self._network(cell, table, seed)
-                self._session(name, table, network, stimuli, seed, path, architecture)
+                if not path.is_file():
+                    network, architecture = self._network(cell, table, seed)
+                    self._session(name, table, network, stimuli, seed, path, architecture)
                 done()
             return
         task = cell.tables["task"][table.task]
@@ -246,6 +250,9 @@ class Workshop:
         for (seed, path), network, extraneous, checkpoints in zip(
             paths.items(), networks, properties, states, strict=True
         ):
+            if path.is_file():
+                done()
+                continue
             if table.training is not None:
                 _keep(network, path)
             self._session(

@@ -79,16 +79,25 @@ def variance_by_factor(
             "needed, one of them with two replicates."
         )
     whole = _split(rows, value, factors)
-    names = rows[replicate].unique()
-    left = [_split(rows[rows[replicate] != name], value, factors)["eta2"] for name in names]
-    parts = np.stack([part.reindex(whole.index).to_numpy() for part in left])
-    n = len(names)
-    error = np.sqrt((n - 1) / n * ((parts - parts.mean(axis=0)) ** 2).sum(axis=0))
-    reach = error * (stats.t.ppf((1 + level) / 2, n - 1) if n > 1 else np.inf)
+    reach = _reach(rows, value, factors, replicate, level)
     return whole.assign(
         eta2_low=whole["eta2"] - reach,
         eta2_high=whole["eta2"] + reach,
     ).reset_index()[["term", "df", "eta2", "eta2_low", "eta2_high", "partial_eta2", "chance"]]
+
+
+def _reach(
+    rows: pd.DataFrame, value: str, factors: Sequence[str], replicate: str, level: float
+) -> NDArray[np.float64] | float:
+    """Return half the width of the interval of every eta2, by leaving out one name at a time."""
+    names = rows[replicate].unique()
+    n = len(names)
+    if n == 1:
+        return np.inf
+    left = [_split(rows[rows[replicate] != name], value, factors)["eta2"] for name in names]
+    parts = np.stack([part.to_numpy() for part in left])
+    error = np.sqrt((n - 1) / n * ((parts - parts.mean(axis=0)) ** 2).sum(axis=0))
+    return error * stats.t.ppf((1 + level) / 2, n - 1)
 
 
 def _split(rows: pd.DataFrame, value: str, factors: Sequence[str]) -> pd.DataFrame:
@@ -208,7 +217,8 @@ def level_differences(
     found = []
     for factor in factors:
         others = [name for name in factors if name != factor]
-        wide = means.set_index([*others, factor])["_mean"].unstack(factor)
+        # With one factor, all settings are alike in the others.
+        wide = means.assign(_all=0).pivot(index=["_all", *others], columns=factor, values="_mean")
         levels = list(dict.fromkeys(means[factor]))
         for one, other in itertools.combinations(levels, 2):
             matched = (wide[other] - wide[one]).dropna().to_numpy()

@@ -67,13 +67,13 @@ def trained(monkeypatch):
 
 def kill_a_worker_at_work(address, recordings, killed):
     """Once a first network is recorded, end (SIGKILL) a worker process that has work to do."""
-    with Client(address) as client:
+    with Client(address, set_as_default=False) as client:
         pids = client.run(os.getpid)
         for _ in range(12_000):
             busy = [worker for worker, keys in client.processing().items() if keys]
             if busy and any(recordings.glob("*.nc")):
-                os.kill(pids[busy[0]], signal.SIGKILL)
                 killed.append(busy[0])
+                os.kill(pids[busy[0]], signal.SIGKILL)
                 return
             time.sleep(0.01)
 
@@ -129,6 +129,10 @@ def test_work_that_fails_twice_is_named_and_the_rest_is_finished(make, tmp_path,
     assert not list((tmp_path / "cache").glob(".run-*"))
 
 
+def _n_executing(dask_worker):
+    return dask_worker.state.executing_count
+
+
 def test_an_interrupted_run_on_a_cluster_goes_on(make, monkeypatch, threads, trained):
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -137,6 +141,10 @@ def test_an_interrupted_run_on_a_cluster_goes_on(make, monkeypatch, threads, tra
     with pytest.raises(KeyboardInterrupt):
         make(*SWEPT, scheduler=threads)
     monkeypatch.undo()
+    with Client(threads, set_as_default=False) as client:
+        # What a worker has begun it ends; until then it holds the file that it writes.
+        while any(client.run(_n_executing).values()):
+            time.sleep(0.05)
     before = sum(len(seeds) for seeds in trained)
     assert before < 8
     assert all(path.is_file() for path in make(*SWEPT))
@@ -158,7 +166,7 @@ def test_the_budget_counts_what_the_workers_used(make, threads):
 def test_workers_that_cannot_do_the_work_are_refused(make, tmp_path, threads):
     token = tmp_path / "token"
     need = Need("", str(token), _made_with(), False)
-    with Client(threads) as client:
+    with Client(threads, set_as_default=False) as client:
         with pytest.raises(ReprcompareError, match="does not see the cache folder"):
             client.run(_check_worker, need)
         token.touch()

@@ -64,16 +64,16 @@ def test_a_balanced_design_is_split_without_remainder(rng):
 def test_intervals_hold_the_fraction_of_all_networks(rng):
     # Against many replicates: fractions of one sum of squares, estimated from 6 and from 2000.
     truth = variance_by_factor(
-        crossed(np.random.default_rng(5), n=2000).assign(subject="all"),
+        crossed(np.random.default_rng(5), n=500).assign(subject="all"),
         "value",
         ["a", "b", "c"],
     ).set_index("term")
     inside = 0
-    for _ in range(60):
+    for _ in range(30):
         found = variance_by_factor(crossed(rng, n=8), "value", ["a", "b", "c"]).set_index("term")
         row = found.loc["a"]
         inside += row.eta2_low <= truth.eta2["a"] <= row.eta2_high
-    assert inside >= 50
+    assert inside >= 24
 
 
 def test_settings_count_once_however_many_replicates_they_have(rng):
