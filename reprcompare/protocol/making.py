@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from reprcompare.brains import load_brain, load_stimuli
 from reprcompare.errors import (
+    ReprcompareError,
     UnknownNameError,
     unknown_name,
 )
