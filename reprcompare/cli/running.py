@@ -13,14 +13,31 @@ from reprcompare.cli.frame import FILE, FOLDER, as_json
 @click.option("--out", type=FOLDER, help="Folder for the results (default: runs/NAME).")
 @click.option("--cache", type=FOLDER, help="Folder of finished work (default: REPRCOMPARE_CACHE).")
 @click.option("--allow-import", is_flag=True, help="Import networks that the protocol names.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Dask scheduler on whose workers networks are made, or local: a worker on every core.",
+)
 @as_json
 def run(
-    protocol: str, out: Path | None, cache: Path | None, allow_import: bool, as_json: bool
+    protocol: str,
+    out: Path | None,
+    cache: Path | None,
+    allow_import: bool,
+    scheduler: str | None,
+    as_json: bool,
 ) -> None:
     """Run PROTOCOL, a file or the name of one that comes with the package."""
     from reprcompare.protocol import run_protocol
 
-    done = run_protocol(protocol, out, cache=cache, allow_import=allow_import, progress=not as_json)
+    done = run_protocol(
+        protocol,
+        out,
+        cache=cache,
+        allow_import=allow_import,
+        progress=not as_json,
+        scheduler=scheduler,
+    )
     if as_json:
         answers = json.loads(done.expectations.to_json(orient="records"))
         click.echo(json.dumps({"report": str(done.report), "expectations": answers}))

@@ -64,18 +64,35 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Bench:
-    """What analyses work on: the cells, the recordings made, and what came before."""
+    """What analyses work on: the cells, the recordings made, and what came before.
+
+    Attributes
+    ----------
+    workshop
+        Knows where recordings lie, and loads brains.
+    cells
+        Of the sweep.
+    networks
+        Every network, and whether it is counted, as in ``tables/networks.csv``.
+    outcomes
+        Of the analyses before this one.
+    """
 
     workshop: Workshop
     cells: list[Cell]
-    dropped: pd.DataFrame
+    networks: pd.DataFrame
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     def counted(self, cell: Cell, name: str) -> list[Path]:
         """Return the recordings of networks that reached the criterion; there may be none."""
-        out = self.dropped
-        gone = set(out[out["cell"] == str(cell.settings)]["file"]) if len(out) else set()
+        own = self.networks[self.networks["cell"] == str(cell.settings)]
+        gone = set(own[~own["counted"].astype(bool)]["file"])
         return [path for path in self.workshop.recordings(cell, name) if path.name not in gone]
+
+    def any_counted(self, names: Sequence[str]) -> bool:
+        """Tell whether any network of these tables is counted, in any cell."""
+        own = self.networks[self.networks["recording"].isin(names)]
+        return bool(own["counted"].any())
 
     def required(self, cell: Cell, names: Sequence[str]) -> dict[str, list[Path]]:
         """Return the recordings of networks that reached the criterion, by the table's name.
@@ -140,10 +157,8 @@ class Bench:
             shown = result if isinstance(result, list) else [result]
             outcome.results += [(cell.settings, item) for item in shown if item is not None]
             for label, frame in tables.items():
-                if cell.settings and "subject" in frame.columns:
-                    # The same seed in another cell is another network.
-                    suffix = ", ".join(str(value) for value in cell.settings.values())
-                    frame = frame.assign(subject=frame["subject"] + f" ({suffix})")
+                if "subject" in frame.columns:
+                    frame = frame.assign(subject=frame["subject"] + suffix_of(cell.settings))
                 parts.setdefault(label, []).append(_with_settings(frame, cell.settings))
         outcome.tables = {
             label: pd.concat(found, ignore_index=True) for label, found in parts.items()
@@ -196,9 +211,24 @@ def stimulus_labels(
     return labels.join(image_statistics(images, [str(one) for one in labels.index]))
 
 
+def suffix_of(settings: Mapping[str, Any]) -> str:
+    """Return what is added to a subject's name: the same seed in another cell is another network.
+
+    Examples
+    --------
+    >>> suffix_of({"coding": "0/1", "depth": 2}), suffix_of({})
+    (' (0/1, 2)', '')
+    """
+    return f" ({', '.join(str(value) for value in settings.values())})" if settings else ""
+
+
+def plain(value: Any) -> str | int | float:
+    """Return a swept value as a table holds it."""
+    return value if isinstance(value, str | int | float) else str(value)
+
+
 def _with_settings(frame: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
     frame = frame.reset_index(drop=True)
     for place, (key, value) in enumerate(settings.items()):
-        plain = value if isinstance(value, str | int | float) else str(value)
-        frame.insert(place, key, [plain] * len(frame))
+        frame.insert(place, key, [plain(value)] * len(frame))
     return frame

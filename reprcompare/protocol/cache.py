@@ -1,5 +1,6 @@
 """Work that was done once, found again by what it was made from."""
 
+import functools
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import pooch
 PACKAGE = Path(__file__).parents[1]
 
 
+@functools.cache
 def fingerprint(*rooms: str) -> str:
     """Return a hash of the source of rooms of this package.
 

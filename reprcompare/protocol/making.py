@@ -4,8 +4,7 @@ import dataclasses
 import inspect
 import math
 import os
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,9 +42,6 @@ from reprcompare.sessions import record
 from reprcompare.sessions.states import Checkpoints
 from reprcompare.tasks import with_counterfactuals
 
-STACK = 20
-"""Networks that are trained together: more gain nothing on a few cores, and cost memory."""
-
 PROPERTIES_OF_TRAINING = (
     *("trained", "learned_at", "learning_rank", "training_steps"),
     *("validation_accuracy", "validation_loss"),
@@ -68,17 +64,14 @@ class Workshop:
         Whether networks that a protocol names by ``module:attribute`` may be imported.
     progress
         Whether bars are shown.
-    core_hours
-        No further networks are made once the process has used so much.
     """
 
     cache: Cache
     allow_import: bool = False
     progress: bool = True
-    core_hours: float = np.inf
 
-    def recordings(self, cell: Cell, name: str) -> list[Path]:
-        """Make the recordings of a table, one file a network; what is cached is not made again.
+    def places(self, cell: Cell, name: str) -> dict[int, Path]:
+        """Return where the recordings of a table lie, or will lie, by seed.
 
         Parameters
         ----------
@@ -86,28 +79,40 @@ class Workshop:
             A cell of the sweep.
         name
             Of a table ``[recording.NAME]``.
-
-        Returns
-        -------
-        list of pathlib.Path
-            In the order of the seeds.
         """
         table: schema.RecordingTable = cell.tables["recording"][name]
         seeds = range(table.first_seed, table.first_seed + table.n_networks)
-        paths = {seed: self.cache.recording(self._key(cell, name, table, seed)) for seed in seeds}
-        missing = [seed for seed, path in paths.items() if not path.is_file()]
-        bar = tqdm(
-            total=len(missing),
-            desc=f"record {name}",
-            unit="network",
-            disable=None if self.progress else True,
-        )
-        with bar:
-            for start in range(0, len(missing), STACK):
-                self._check_budget(name, len(missing) - start)
-                stack = missing[start : start + STACK]
-                self._record(cell, name, table, {seed: paths[seed] for seed in stack}, bar)
-        return list(paths.values())
+        return {seed: self.cache.recording(self._key(cell, name, table, seed)) for seed in seeds}
+
+    def recordings(self, cell: Cell, name: str) -> list[Path]:
+        """Return the recordings of a table, one file a network, in the order of the seeds."""
+        return list(self.places(cell, name).values())
+
+    def make(
+        self,
+        cell: Cell,
+        name: str,
+        seeds: Sequence[int],
+        done: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Make, train and record the networks of some seeds together, unless all are there.
+
+        All of them are trained where one is missing, since the last bits of a network depend on
+        the stack that it is trained in, and must not depend on where a worker died.
+
+        Parameters
+        ----------
+        cell, name
+            As for `places`.
+        seeds
+            Of the table.
+        done
+            Called after every network.
+        """
+        places = self.places(cell, name)
+        paths = {seed: places[seed] for seed in seeds}
+        if not all(path.is_file() for path in paths.values()):
+            self._record(cell, name, cell.tables["recording"][name], paths, done)
 
     def network(self, cell: Cell, name: str, path: Path) -> nn.Module:
         """Build a network again that was recorded, with the weights that it had then.
@@ -122,12 +127,7 @@ class Workshop:
             One of its recordings.
         """
         table: schema.RecordingTable = cell.tables["recording"][name]
-        seeds = range(table.first_seed, table.first_seed + table.n_networks)
-        seed = next(
-            seed
-            for seed in seeds
-            if self.cache.recording(self._key(cell, name, table, seed)) == path
-        )
+        seed = next(seed for seed, place in self.places(cell, name).items() if place == path)
         network, _ = self._network(cell, table, seed)
         if table.training is not None:
             weights = _weights(path)
@@ -138,14 +138,6 @@ class Workshop:
                 )
             network.load_state_dict(load_weights(weights))
         return network.eval()
-
-    def _check_budget(self, name: str, left: int) -> None:
-        if time.process_time() > 3600 * self.core_hours:
-            raise ReprcompareError(
-                f"the budget of {self.core_hours:g} core hours is used up with {left} networks of "
-                f"{name!r} still to be made. Finished networks are kept: raise core_hours under "
-                "[budget] and run again to go on."
-            )
 
     def stimuli(self, cell: Cell, name: str) -> xr.Dataset:
         """Make or load the stimuli that the networks of a table are recorded with.
@@ -220,15 +212,16 @@ class Workshop:
         name: str,
         table: schema.RecordingTable,
         paths: dict[int, Path],
-        bar: "tqdm[Any]",
+        done: Callable[[], object],
     ) -> None:
-        """Make, train and record the networks of some seeds."""
+        """Make and train networks; record those that are not there yet."""
         stimuli = self.stimuli(cell, name)
         if table.task is None:
             for seed, path in paths.items():
-                network, architecture = self._network(cell, table, seed)
-                self._session(name, table, network, stimuli, seed, path, architecture)
-                bar.update()
+                if not path.is_file():
+                    network, architecture = self._network(cell, table, seed)
+                    self._session(name, table, network, stimuli, seed, path, architecture)
+                done()
             return
         task = cell.tables["task"][table.task]
         made = [self._network(cell, table, seed) for seed in paths]
@@ -258,6 +251,9 @@ class Workshop:
         for (seed, path), network, extraneous, checkpoints in zip(
             paths.items(), networks, properties, states, strict=True
         ):
+            if path.is_file():
+                done()
+                continue
             if table.training is not None:
                 _keep(network, path)
             self._session(
@@ -271,7 +267,7 @@ class Workshop:
                 outputs="logits",
                 checkpoints=checkpoints,
             )
-            bar.update()
+            done()
 
     def _session(
         self,

@@ -93,7 +93,24 @@ def read_protocol(path: str | os.PathLike[str]) -> Protocol:
                 f"there is no protocol file {file}. Give the path of a TOML file, or the name of "
                 f"one that comes with reprcompare: {', '.join(known)}."
             )
-    text = file.read_text(encoding="utf-8")
+    return parse_protocol(file.read_text(encoding="utf-8"), str(file))
+
+
+def parse_protocol(text: str, file: str = "the protocol") -> Protocol:
+    """Validate the text of a protocol.
+
+    Parameters
+    ----------
+    text
+        TOML.
+    file
+        Where it came from, for messages.
+
+    Raises
+    ------
+    ProtocolError
+        If it is not TOML, or something in it is wrong.
+    """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from reprcompare.audit import accuracy
@@ -24,6 +23,7 @@ from reprcompare.protocol.kinds import ANALYSES
 from reprcompare.protocol.making import Workshop, link
 from reprcompare.protocol.page import PACKAGES, counted_by_cell, page_of
 from reprcompare.protocol.reading import Protocol, read_protocol
+from reprcompare.protocol.scheduling import make_missing
 from reprcompare.recording import open_recording
 from reprcompare.report import Plot
 
@@ -59,6 +59,7 @@ def run_protocol(
     cache: str | os.PathLike[str] | None = None,
     allow_import: bool = False,
     progress: bool = True,
+    scheduler: str | None = None,
 ) -> Run:
     """Run a protocol.
 
@@ -77,6 +78,9 @@ def run_protocol(
         Whether networks named by ``module:attribute`` may be imported.
     progress
         Whether bars are shown.
+    scheduler
+        Address of a Dask scheduler on whose workers networks are made; ``"local"`` for a worker on
+        every core of this machine; None for this process. What comes out is the same.
 
     Returns
     -------
@@ -86,6 +90,8 @@ def run_protocol(
     ------
     ProtocolError
         If something in the file is wrong; nothing is run then.
+    ReprcompareError
+        If the budget is used up, or work on the cluster failed; what was finished is kept.
     """
     started = time.time()
     protocol = read_protocol(path)
@@ -95,12 +101,12 @@ def run_protocol(
     expected = hashlib.sha256(
         json.dumps([item.model_dump() for item in protocol.expectations], sort_keys=True).encode()
     ).hexdigest()
-    core_hours = protocol.budget.core_hours if protocol.budget else np.inf
-    workshop = Workshop(Cache(cache), allow_import, progress, core_hours)
+    workshop = Workshop(Cache(cache), allow_import, progress)
     used = _used_recordings(protocol)
+    make_missing(protocol, workshop, used, scheduler)
     judged = _judge(protocol, workshop, used)
     files = _place_recordings(protocol, workshop, used, folder / "recordings")
-    bench = Bench(workshop, protocol.cells, judged[~judged["counted"]])
+    bench = Bench(workshop, protocol.cells, judged)
     for table in protocol.analyses:
         bench.outcomes[table.name] = ANALYSES[table.kind].run(table, bench)
     outcomes = bench.outcomes
@@ -139,7 +145,7 @@ def _used_recordings(protocol: Protocol) -> list[str]:
 
 
 def _judge(protocol: Protocol, workshop: Workshop, used: Iterable[str]) -> pd.DataFrame:
-    """Make every recording and say which trained networks reach their criterion."""
+    """Say which trained networks reach their criterion."""
     rows: list[dict[str, Any]] = []
     for cell in protocol.cells:
         for name in used:

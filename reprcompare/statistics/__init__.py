@@ -12,8 +12,14 @@ from reprcompare.statistics.diagnostics import (
 )
 from reprcompare.statistics.dissociation import Dissociation, dissociation
 from reprcompare.statistics.equivalence import Equivalence, equivalence_test
+from reprcompare.statistics.factorial import (
+    level_differences,
+    level_means,
+    over_settings,
+    variance_by_factor,
+)
 from reprcompare.statistics.groups import group_contrast
-from reprcompare.statistics.means import mean_interval, subject_means
+from reprcompare.statistics.means import mean_interval, median_interval, subject_means
 from reprcompare.statistics.mixed import MixedModel, mixed_model
 from reprcompare.statistics.pairs import label_permutation, pair_model, pair_table
 from reprcompare.statistics.power import power_by_simulation
@@ -37,11 +43,15 @@ __all__ = [
     "influence",
     "intraclass_correlation",
     "label_permutation",
+    "level_differences",
+    "level_means",
     "likelihood_ratio",
     "marginal_means",
     "mean_interval",
+    "median_interval",
     "mediation",
     "mixed_model",
+    "over_settings",
     "pair_model",
     "pair_table",
     "pairwise",
@@ -54,4 +64,5 @@ __all__ = [
     "shapley_bounds",
     "share_model",
     "subject_means",
+    "variance_by_factor",
 ]

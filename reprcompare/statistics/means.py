@@ -41,6 +41,43 @@ def mean_interval(
     return mean, mean - reach, mean + reach
 
 
+def median_interval(
+    values: NDArray[np.float64] | Sequence[float], level: float = 0.95
+) -> tuple[float, float, float]:
+    """Return a median with its confidence interval, by the order of the values alone.
+
+    The interval lies between two of the values, chosen by the binomial distribution; its coverage
+    is at least `level` whatever the distribution is.
+
+    Parameters
+    ----------
+    values : array, shape (n_units,)
+        One number a unit; no missing values.
+    level
+        Of the interval.
+
+    Returns
+    -------
+    median, low, high : float
+        The interval is unbounded for fewer than 6 units at 95 %, and all are NaN for none.
+
+    Examples
+    --------
+    >>> median_interval(range(1, 11))
+    (5.5, 2.0, 9.0)
+    """
+    numbers = np.sort(np.asarray(values, dtype=float))
+    n = len(numbers)
+    if n == 0:
+        return np.nan, np.nan, np.nan
+    median = float(np.median(numbers))
+    # The number of values below the median of the population is binomial (n, 1/2).
+    cut = int(stats.binom.ppf((1 - level) / 2, n, 0.5))
+    if cut == 0:
+        return median, -np.inf, np.inf
+    return median, float(numbers[cut - 1]), float(numbers[n - cut])
+
+
 def subject_means(table: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
     """Average what a subject has several of, such as sessions, so that it counts once.
 

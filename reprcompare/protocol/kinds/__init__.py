@@ -7,6 +7,7 @@ which calls the rooms below and computes nothing itself, and says which columns 
 from reprcompare.protocol.bench import Kind
 from reprcompare.protocol.kinds import (
     accuracy,
+    atlas,
     audit,
     class_scores,
     compare,
@@ -27,6 +28,7 @@ from reprcompare.protocol.kinds import (
 
 ANALYSES: dict[str, Kind] = {
     "accuracy": accuracy.KIND,
+    "atlas": atlas.KIND,
     "audit": audit.KIND,
     "class_scores": class_scores.KIND,
     "compare": compare.KIND,

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from rsatoolbox.rdm import RDMs
 
 from reprcompare.audit import RELEVANCES, ROLES, Audit, audit
-from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome, stimulus_labels
+from reprcompare.errors import listing
+from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome, stimulus_labels, suffix_of
 from reprcompare.protocol.cache import fingerprint, key_of
 from reprcompare.protocol.schema import Analysis, RecordingNames, Refers
 from reprcompare.protocol.sweep import Cell
@@ -46,12 +47,18 @@ def run(table: AuditTable, bench: Bench) -> Outcome:
     """Audit every network that is counted, or the brain."""
     notes: dict[str, None] = {}
     methods: dict[str, None] = {}
+    empty: list[str] = []
 
     def make(cell: Cell) -> tuple[None, dict[str, pd.DataFrame]]:
         if table.brain is not None:
             found = [(table.brain, _of_brain(table, bench.workshop.brain(cell, table.brain)))]
         else:
-            counted = bench.required(cell, table.recordings)
+            counted = {name: bench.counted(cell, name) for name in table.recordings}
+            if not any(counted.values()):
+                if not bench.any_counted(table.recordings):
+                    bench.required(cell, table.recordings)
+                empty.append(suffix_of(cell.settings).strip())
+                return None, {}
             found = [
                 (name, _of_file(table, path, bench))
                 for name, paths in counted.items()
@@ -69,6 +76,11 @@ def run(table: AuditTable, bench: Bench) -> Outcome:
         }
 
     outcome = bench.collect(table.name, make)
+    if empty:
+        notes[
+            f"No network reached its criterion in {len(empty)} of {len(bench.cells)} settings, "
+            f"which are left out: {listing(empty)}."
+        ] = None
     # One figure for the whole sweep, with a panel for every cell.
     whole = Audit(
         **outcome.tables, neuroids=pd.DataFrame(), notes=list(notes), method=" ".join(methods)
