@@ -6,6 +6,7 @@ import pytest
 
 from reprcompare.errors import ProtocolError
 from reprcompare.protocol import read_protocol, run_protocol
+from reprcompare.protocol.page import counted_by_cell
 from reprcompare.recording import open_recording
 
 LEARNING = (
@@ -78,3 +79,26 @@ def test_a_stage_that_misspells_a_key_is_refused(write):
     wrong = ("check_every = 20", 'check_every = 20\nstages = [{ feature = ["easy"] }]')
     with pytest.raises(ProtocolError, match="no key 'feature'.*'features'"):
         read_protocol(write(wrong))
+
+
+def test_networks_that_were_dropped_are_counted_in_every_cell():
+    judged = pd.DataFrame(
+        {
+            "recording": ["a", "a", "a", "b"],
+            "hidden": [[8], [8], [4], [8]],
+            "subject": list("wxyz"),
+            "lowest_accuracy": [0.9, 0.99, 0.5, 1.0],
+            "criterion": 0.95,
+            "counted": [False, True, False, True],
+            "cell": ["[8]", "[8]", "[4]", "[8]"],
+            "file": list("wxyz"),
+        }
+    )
+    counts = counted_by_cell(judged)
+    assert counts.to_dict("list") == {
+        "recording": ["a", "a", "b"],
+        "hidden": [[8], [4], [8]],
+        "n_networks": [2, 1, 1],
+        "n_dropped": [1, 1, 0],
+    }
+    assert list(counted_by_cell(judged[:0])) == ["recording", "hidden", "n_networks", "n_dropped"]
