@@ -203,7 +203,7 @@ def test_numbers_among_options_are_understood(call, tmp_path):
         (("adit", "x.nc"), 2, "no command 'adit'; did you mean 'audit'?"),
         (("audit",), 2, "Missing argument"),
         (("audit", "nothing.nc"), 1, "nothing.nc"),
-        (("run", "complexety"), 1, "complexity, kriegeskorte2008"),
+        (("run", "complexety"), 1, "complexity, complexity_matched"),
         (("record", "resnet", "--stimuli", "x", "--out", "y.nc"), 1, "no network 'resnet'"),
         (("record", "os:system", "--stimuli", "x", "--out", "y.nc"), 1, "--allow-import"),
         (("data", "fetch", "kriegeskorte"), 1, "did you mean 'kriegeskorte2008'"),
