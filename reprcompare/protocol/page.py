@@ -103,14 +103,14 @@ def counted_by_cell(judged: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     judged
-        One row a network, with `recording`, the swept settings, and `counted`.
+        One row a network, with `recording`, the swept settings, `criterion` and `counted`.
 
     Returns
     -------
     pandas.DataFrame
-        recording, the swept settings, n_networks, n_dropped.
+        recording, the swept settings, criterion, n_networks, n_dropped.
     """
-    own = ("subject", "lowest_accuracy", "criterion", "counted", "cell", "file")
+    own = ("subject", "lowest_accuracy", "counted", "cell", "file")
     keys = [name for name in judged.columns if name not in own]
     if judged.empty:
         return pd.DataFrame(columns=[*keys, "n_networks", "n_dropped"])

@@ -98,7 +98,9 @@ def test_networks_that_were_dropped_are_counted_in_every_cell():
     assert counts.to_dict("list") == {
         "recording": ["a", "a", "b"],
         "hidden": [[8], [4], [8]],
+        "criterion": [0.95, 0.95, 0.95],
         "n_networks": [2, 1, 1],
         "n_dropped": [1, 1, 0],
     }
-    assert list(counted_by_cell(judged[:0])) == ["recording", "hidden", "n_networks", "n_dropped"]
+    empty = counted_by_cell(judged[:0])
+    assert list(empty) == ["recording", "hidden", "criterion", "n_networks", "n_dropped"]
