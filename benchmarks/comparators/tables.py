@@ -25,6 +25,8 @@ Statistic = Callable[[pd.DataFrame, np.ndarray, np.ndarray], float]
 
 def auc(positive: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
     """Return the chance that a positive pair scores above a negative one, ties a half."""
+    if not len(score):
+        return np.nan
     order = rankdata(score, method="dense")
     n = int(order.max())
     yes = np.bincount(order.astype(int), weight * positive, minlength=n + 1)[1:]
