@@ -53,18 +53,22 @@ KIND = Kind(
         "table": Columns(
             (
                 *("model", "model_region", "brain_region", "score", *INTERVAL, "se_bootstrap"),
-                *("p_zero", "p_ceiling", "unrelated", "disattenuated", "reliability"),
+                *("p_zero", "p_zero_holm", "p_zero_fdr", "p_wilcoxon", "p_ceiling"),
+                *("unrelated", "disattenuated", "reliability"),
                 *("n_stimuli", "n_subjects", "n_networks", "comparator"),
             )
         ),
         "pairs": Columns(
             (
                 *("brain_region", "model_a", "region_a", "model_b", "region_b"),
-                *("difference", *INTERVAL, "p", "p_holm"),
+                *("difference", *INTERVAL, "p", "p_wilcoxon", "p_holm", "p_fdr"),
             )
         ),
         "ceiling": Columns(
-            ("brain_region", "lower", "upper", "upper_null", "n_subjects", "reliability")
+            (
+                *("brain_region", "lower", "upper", "upper_null", "n_subjects", "reliability"),
+                "upper_crossvalidated",
+            )
         ),
     },
 )
