@@ -88,7 +88,11 @@ def run(table: EncodeTable, bench: Bench) -> Outcome:
         tables = {label: pd.concat(parts, ignore_index=True) for label, parts in found.items()}
         if not table.labels:
             del tables["partition"]
-        return predictivity_section(tables["table"], tables.get("partition"), said), tables
+        title = ", ".join(
+            [table.name.capitalize(), *(f"{key} {value}" for key, value in cell.settings.items())]
+        )
+        section = predictivity_section(tables["table"], tables.get("partition"), said, title)
+        return section, tables
 
     return bench.collect(table.name, make)
 
