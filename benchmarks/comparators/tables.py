@@ -19,7 +19,7 @@ KNOWN = {
     *("problem", "bias", "a", "b", "same_algorithm", "same_bias", "truth", "set_a", "set_b"),
     *("same_features", "untrained", "instrument", "n_neuroids", "n_stimuli", "snr"),
 }
-N_DRAWS = 500
+N_DRAWS = 200
 Statistic = Callable[[pd.DataFrame, np.ndarray, np.ndarray], float]
 
 

@@ -163,6 +163,14 @@ def _disattenuated(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[
             f"not identifiable: the {comparator.label} of unrelated RDMs is not 0, so it cannot be "
             "divided by a reliability."
         )
+    for side in (a, b):
+        if not side.repeats:
+            raise NotIdentifiableError(
+                f"not identifiable: {side.region} of {side.subject} has no repetitions, so that "
+                "its noise is not known; only a recorded network counts as free of it. With "
+                "several subjects, `table` has the score over the root of the reliability between "
+                "them."
+            )
     halves = [standardise(np.stack(side.halves), comparator) for side in (a, b)]
     reliabilities = [_reliability(side, own) for side, own in zip((a, b), halves, strict=True)]
     # RDMs of half the repetitions on both lines of the fraction: noise of an RDM does not fall as
@@ -266,7 +274,7 @@ _ALL = (
     ),
     Correction(
         "disattenuated", "score over the root of reliabilities", _disattenuated,
-        "Repetitions have independent noise; a side without repetitions is free of it.",
+        "Repetitions have independent noise; a recorded network without repetitions is free of it.",
         "Removes measurement noise, not bias: two biased systems stay as unlike as they are.",
     ),
     Correction(

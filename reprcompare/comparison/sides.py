@@ -191,6 +191,13 @@ class Side:
             )
         return role_gates(self.recording, self.subject, self.region)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether noise is known: there are repetitions, or it is a network, which has none."""
+        if self.patterns is not None and len(self.patterns) > 1:
+            return True
+        return self.recording is not None and self.recording.attrs.get("kind") == "network"
+
     @cached_property
     def halves(self) -> tuple[np.ndarray, np.ndarray]:
         """RDMs of odd and even repetitions; twice the same without repetitions."""

@@ -175,7 +175,8 @@ def test_rdms_support_partial_scores_and_contrasts_only():
     )
     table = result.corrected.set_index("correction")
     given = table["corrected"].notna()
-    assert set(given[given].index) == {"contrasts", "partial", "disattenuated", "residual"}
+    assert set(given[given].index) == {"contrasts", "partial", "residual"}
+    assert "no repetitions" in table.loc["disattenuated", "reason"]
     assert table.loc["role", "reason"].startswith("not identifiable")
 
 
