@@ -76,7 +76,7 @@ def _levels(
             axis.scatter(values, place + spread, s=7, color=colour, alpha=0.25, lw=0, zorder=2)
         own = means[name][means[name]["factor"] == factor]
         axis.errorbar(
-            own["mean"],
+            own["mean"].to_numpy(),
             [levels.index(level) + shift for level in own["level"]],
             xerr=[own["mean"] - own["low"], own["high"] - own["mean"]],
             color=colour,
