@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from reprcompare.report.figures import colours_of
 from reprcompare.report.page import Section
@@ -34,8 +35,8 @@ def plot_atlas(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
         A panel a factor. Faint points are settings (means over their networks), large ones means
-        over settings with 95 % intervals (t); beside each level stand the settings and networks
-        that are counted, of all that were trained.
+        over settings with 95 % intervals (t); beside each level stand the networks that are
+        counted, of all that were trained.
     """
     factors = factors_of(table)
     counted = table[table["counted"].astype(bool)]
@@ -47,14 +48,21 @@ def plot_atlas(table: pd.DataFrame) -> Figure:
     for axis, factor in zip(axes, factors, strict=True):
         row = explained.loc[factor]
         axis.set_title(
-            f"{factor}: {row.eta2:.0%} of the variance of the hard feature's share "
-            f"({row.eta2_low:.0%} to {row.eta2_high:.0%})",
+            f"{factor}: {row.eta2:.1%} of the variance of the hard feature's share "
+            f"({row.eta2_low:.1%} to {row.eta2_high:.1%})",
             fontsize="medium",
             loc="left",
         )
         _levels(axis, table, factor, factors, means)
-    axes[-1].set_xlabel("share of the last region's variance")
-    axes[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False, ncols=2)
+    axes[-1].set_xlabel("share: fraction of the last region's variance that a feature explains")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(
+        [*handles, Line2D([], [], marker="o", ms=3, lw=0, color="0.6")],
+        [*(f"{name}, mean over settings" for name in names), "one setting"],
+        loc="outside upper center",
+        frameon=False,
+        ncols=3,
+    )
     return figure
 
 
@@ -93,7 +101,7 @@ def _levels(
         made = table[table[factor].astype(str) == level]
         n_counted, n_made = int(made["counted"].sum()), len(made)
         axis.text(
-            1.01, place, f"{n_counted} of {n_made} networks",
+            1.01, place, f"{n_counted} of {n_made} counted",
             transform=axis.get_yaxis_transform(), va="center", fontsize="small", color="0.35",
         )  # fmt: skip
     axis.axvline(0.0, color="black", lw=0.8, ls="--", zorder=1)
@@ -116,7 +124,7 @@ def atlas_plot(table: pd.DataFrame, name: str) -> Plot:
     caption = (
         f"How strongly an easy and a hard feature are represented in {len(table)} networks of "
         f"{n_settings} settings, of which those count that compute both features on held-out "
-        "stimuli (numbers at the right). Every faint point is the mean of one setting, every large "
+        "stimuli (at the right). Every faint point is the mean of one setting, every large "
         "one the mean over all settings that share a level, with its 95 % interval over settings. "
         "Above each factor: how much of the variance of the hard feature's share between networks "
         "it explains beside the other factors, with its 95 % interval over seeds. The dashed line "

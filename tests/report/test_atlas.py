@@ -29,7 +29,7 @@ def test_every_level_is_drawn_with_its_mean_and_how_many_count(table):
     assert first.get_title(loc="left").startswith("optimiser: ")
     assert [label.get_text() for label in second.get_yticklabels()] == ["0/1", "-1/1"]
     said = {text.get_text() for text in second.texts}
-    assert said == {"10 of 10 networks", "5 of 10 networks"}
+    assert said == {"10 of 10 counted", "5 of 10 counted"}
     # The means over settings, easy then hard, at the height of their level.
     easy, hard = second.containers
     assert np.allclose(easy.lines[0].get_xdata().astype(float), [0.6, 0.6])
