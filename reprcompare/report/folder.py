@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from reprcompare.errors import InvalidInputError
+from reprcompare.report.atlas import COLUMNS, atlas_plot
 from reprcompare.report.page import Page, Section
-from reprcompare.report.plots import Picture
+from reprcompare.report.plots import Picture, Plot
 
 
 def report_of_folder(folder: str | os.PathLike[str]) -> Page:
@@ -24,7 +25,8 @@ def report_of_folder(folder: str | os.PathLike[str]) -> Page:
     Returns
     -------
     Page
-        A section for every table, with the figures whose names begin with the table's.
+        A section for every table, with the figures whose names begin with the table's. The figure
+        of an atlas is drawn from its table where it is not there.
 
     Raises
     ------
@@ -52,7 +54,11 @@ def report_of_folder(folder: str | os.PathLike[str]) -> Page:
         if table.empty:
             continue
         own = [stem for stem in drawings if stem.split("-")[0] == name]
-        plots = [Picture(stem, drawings.pop(stem).read_bytes(), data=table) for stem in own]
+        plots: list[Plot | Picture] = [
+            Picture(stem, drawings.pop(stem).read_bytes(), data=table) for stem in own
+        ]
+        if not plots and {*COLUMNS} <= {*table.columns}:
+            plots.append(atlas_plot(table, name))
         title = name.replace("_", " ").capitalize()
         sections.append(Section(title, tables={title: table}, plots=plots))
     rest = [Picture(stem, path.read_bytes()) for stem, path in drawings.items()]

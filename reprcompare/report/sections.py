@@ -24,6 +24,9 @@ from reprcompare.report.theory_figures import (
 from reprcompare.statistics import Dissociation, MixedModel, NetworkContrast
 from reprcompare.theory import PairFits
 
+MOST_PANELS = 16
+"""Settings beyond which an audit is not drawn: one panel each would be too small to read."""
+
 
 def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str] = ()) -> Section:
     """Show an audit: share, density and decodability over regions, and principal components.
@@ -39,7 +42,22 @@ def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str
     panels
         Columns whose combinations get a panel each.
     """
-    name = anchor(title)
+    plots, notes = [], [*result.notes]
+    n_panels = len(result.table[[*panels]].drop_duplicates()) if panels else 1
+    if n_panels > MOST_PANELS:
+        notes.append(f"{n_panels} settings are more than figures can show; see the tables.")
+    else:
+        plots = _audit_plots(result, anchor(title), panels)
+    tables = {
+        f"{title}, every row": result.table,
+        f"{title}, parts of the variance": result.parts,
+        f"{title}, regions": result.regions,
+    }
+    shown = {heading: rows for heading, rows in tables.items() if len(rows)}
+    return Section(title, [result.method], shown, plots, notes)
+
+
+def _audit_plots(result: Audit, name: str, panels: Sequence[str]) -> list[Plot]:
     table, over_training = _last_step(result.table), "training_step" in result.table
     points = (
         "Points are subjects, bars 95 % intervals of their mean (t)."
@@ -126,13 +144,7 @@ def audit_section(result: Audit, title: str = "Bias audit", panels: Sequence[str
                 result.table,
             )
         )
-    tables = {
-        f"{title}, every row": result.table,
-        f"{title}, parts of the variance": result.parts,
-        f"{title}, regions": result.regions,
-    }
-    shown = {heading: rows for heading, rows in tables.items() if len(rows)}
-    return Section(title, [result.method], shown, plots, result.notes)
+    return plots
 
 
 def _last_step(table: pd.DataFrame) -> pd.DataFrame:

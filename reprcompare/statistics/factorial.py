@@ -50,7 +50,8 @@ def variance_by_factor(
     pandas.DataFrame
         term (factors, pairs as ``"a:b"``, ``"all interactions"``, ``"replicates"``), df, eta2
         (fraction of the total sum of squares), eta2_low, eta2_high, partial_eta2 (of what the other
-        terms leave), chance (expected eta2 of a term that does nothing).
+        terms leave), chance (expected eta2 of a term that does nothing, from
+        the variance between replicates).
 
     Raises
     ------
@@ -136,7 +137,7 @@ def _split(rows: pd.DataFrame, value: str, factors: Sequence[str]) -> pd.DataFra
             "df": table["df"].astype(int),
             "eta2": squares / total,
             "partial_eta2": squares / (squares + within),
-            "chance": table["df"] / (n - 1),
+            "chance": table["df"] * within / max(n - n_cells, 1) / total,
         }
     )
 

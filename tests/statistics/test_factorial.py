@@ -76,6 +76,20 @@ def test_intervals_hold_the_fraction_of_all_networks(rng):
     assert inside >= 24
 
 
+def test_what_does_nothing_explains_what_chance_says(rng):
+    found = [
+        variance_by_factor(
+            crossed(rng, n=4).assign(value=lambda x: x.value + 3.0 * (x.c == "k")),
+            "value",
+            ["a", "b", "c"],
+        ).set_index("term")
+        for _ in range(80)
+    ]
+    # Neither the pair a:b nor the factor b beside b:c has any effect of its own.
+    eta2 = np.mean([table.eta2["a:b"] for table in found])
+    assert eta2 == pytest.approx(np.mean([table.chance["a:b"] for table in found]), rel=0.3)
+
+
 def test_settings_count_once_however_many_replicates_they_have(rng):
     table = crossed(rng)
     more = pd.concat([table, table[(table.a == "p") & (table.b == "u")]])

@@ -8,6 +8,7 @@ from pydantic import Field
 from reprcompare.errors import ProtocolError
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome, plain, suffix_of
 from reprcompare.protocol.schema import Analysis, AuditName
+from reprcompare.report.atlas import atlas_section
 from reprcompare.statistics import (
     level_differences,
     level_means,
@@ -54,6 +55,8 @@ def run(table: AtlasTable, bench: Bench) -> Outcome:
             )
         },
     }
+    title = table.name.replace("_", " ").capitalize()
+    outcome.results = [({}, atlas_section(outcome.tables, title, table.name))]
     return outcome
 
 
