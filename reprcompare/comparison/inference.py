@@ -225,7 +225,11 @@ def ceiling_interval(
         return None
     terms = one.terms
     blocks = ((terms[s] + terms[s + 1 :]) / 2 - bound.of_pairs(s) for s in range(n_subjects - 1))
-    variance = pair_variance(blocks, n_subjects, n_stimuli, over)
+    without = None
+    if bound.without is not None:
+        scores = one.scores.mean(axis=0)
+        without = (scores.sum() - scores) / (n_subjects - 1) - bound.without
+    variance = pair_variance(blocks, n_subjects, n_stimuli, over, without)
     return _interval(one.score - bound.mean, variance, [one.networks])
 
 

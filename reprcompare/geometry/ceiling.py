@@ -145,6 +145,8 @@ class CeilingTerms:
         Products of the RDMs of two subjects, times n_pairs; mean over all pairs of subjects.
     slope
         g'(h), on the scale of the comparator.
+    without : array, shape (n_subjects,), or None
+        The lower ceiling of the others, without each subject; None for comparators of matrices.
     """
 
     mean: float
@@ -152,6 +154,7 @@ class CeilingTerms:
     unit: np.ndarray
     average: np.ndarray
     slope: float
+    without: np.ndarray | None
 
     def of_pairs(self, subject: int) -> np.ndarray:
         """Return the terms of a subject with those after it, (n_subjects - 1 - subject, n_pairs).
@@ -193,6 +196,20 @@ def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> CeilingTerms:
     cosine = h * np.sqrt((n - 1) / length)
     if comparator.family == "sign" and cosine > 0:
         slope *= mean / cosine
-    return CeilingTerms(
-        mean, np.mean([own[0] for _, own in folds], axis=0), unit, average, float(slope)
+    influence = np.mean([own[0] for _, own in folds], axis=0)
+    without = (
+        None if comparator.family == "matrix" or n < 3 else _without(brains, pooled, comparator)
     )
+    return CeilingTerms(mean, influence, unit, average, float(slope), without)
+
+
+def _without(brains: np.ndarray, pooled: np.ndarray, comparator: Comparator) -> np.ndarray:
+    """Lower ceiling of the others, without each subject."""
+    n, total = len(brains), pooled.sum(axis=0)
+    sums = np.zeros(n)
+    for s in range(n):
+        for t in range(s + 1, n):
+            mean = total - pooled[s] - pooled[t]
+            # The fold of s belongs to the ceiling without t, and the other way round.
+            sums[[t, s]] += score_rdms(mean[None], brains[[s, t]], comparator)[0]
+    return sums / (n - 1)

@@ -90,7 +90,11 @@ def score_variance(terms: np.ndarray, n_stimuli: int, over: str = "both") -> Var
 
 
 def pair_variance(
-    blocks: Iterable[np.ndarray], n_subjects: int, n_stimuli: int, over: str = "both"
+    blocks: Iterable[np.ndarray],
+    n_subjects: int,
+    n_stimuli: int,
+    over: str = "both",
+    without: np.ndarray | None = None,
 ) -> Variance:
     """Estimate the variance of a mean over pairs of subjects and pairs of stimuli.
 
@@ -106,6 +110,9 @@ def pair_variance(
         At least 4: any two pairs of three subjects share one.
     n_stimuli, over
         As for `score_variance`.
+    without : array, shape (n_subjects,), optional
+        The estimate itself without each of the subjects. The terms are linear; what the jackknife
+        of the estimate has more or less than theirs is added to the variance over subjects.
 
     Returns
     -------
@@ -128,7 +135,12 @@ def pair_variance(
     of_pairs = np.concatenate(means)
     mean, n_dyads = float(of_pairs.mean()), len(of_pairs)
     over_subjects, independent = _over_dyads(of_pairs - mean, n_subjects)
-    subjects = max(over_subjects, FLOOR * independent)
+    curved = 0.0
+    if without is not None:
+        rest = of_pairs.sum() - _members(n_subjects) @ of_pairs
+        linear = rest / (n_dyads - n_subjects + 1)
+        curved = _jackknife(without) - _jackknife(linear)
+    subjects = max(over_subjects + curved, FLOOR * independent)
     if over == "subjects":
         return Variance(subjects, subjects, 0.0, n_subjects - 1)
     everyone = by_subject.sum(axis=0) / 2
@@ -142,6 +154,11 @@ def pair_variance(
     over_both = mean**2 - products / n_disjoint
     shared = over_subjects + over_stimuli - over_both
     return _both(subjects, stimuli, shared, n_subjects, n_stimuli)
+
+
+def _jackknife(without: np.ndarray) -> float:
+    n = len(without)
+    return float((n - 1) * without.var())
 
 
 def _both(

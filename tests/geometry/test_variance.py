@@ -126,6 +126,36 @@ def test_what_belongs_to_a_pair_of_subjects_is_counted_once(own, pair):
     assert np.mean(estimates) == pytest.approx(np.var(means), rel=0.12)
 
 
+def test_the_ceiling_without_a_subject_is_that_of_the_others():
+    rng = np.random.default_rng(8)
+    brains = rng.random((5, 45)) + rng.random(45)
+    for name in ("correlation", "rho-a", "tau-a"):
+        without = ceiling_terms(brains, COMPARATORS[name]).without
+        expected = [
+            noise_ceiling(np.delete(brains, t, axis=0), COMPARATORS[name], 0).lower
+            for t in range(5)
+        ]
+        np.testing.assert_allclose(without, expected)
+
+
+def test_what_terms_leave_out_is_added_by_the_jackknife_of_the_estimate():
+    rng = np.random.default_rng(9)
+    n_subjects, n = 6, 5
+    terms = rng.normal(size=(15, 10))
+    of_pairs = blocks(terms, n_subjects)
+    dyads = list(combinations(range(n_subjects), 2))
+    linear = np.array(
+        [np.mean([terms[k].mean() for k, d in enumerate(dyads) if t not in d]) for t in range(6)]
+    )
+    plain, same, more = (
+        pair_variance(of_pairs, n_subjects, n, "subjects", without)
+        for without in (None, linear, linear + 0.1 * np.arange(6))
+    )
+    assert same.total == pytest.approx(plain.total)
+    extra = 5 * ((linear + 0.1 * np.arange(6)).var() - linear.var())
+    assert more.total == pytest.approx(plain.total + extra)
+
+
 @pytest.mark.parametrize("name", ["cosine", "correlation", "rho-a"])
 def test_the_variance_of_the_ceiling_is_that_over_new_subjects(name):
     """With the same stimuli, against the variance of the ceiling over simulated groups."""
@@ -147,7 +177,8 @@ def test_the_variance_of_the_ceiling_is_that_over_new_subjects(name):
         terms = ceiling_terms(brains, comparator)
         ceilings.append(noise_ceiling(brains, comparator, 0).lower)
         of_pairs = map(terms.of_pairs, range(n_subjects - 1))
-        estimates.append(pair_variance(of_pairs, n_subjects, n, "subjects").total)
+        found = pair_variance(of_pairs, n_subjects, n, "subjects", terms.without)
+        estimates.append(found.total)
     assert np.mean(estimates) == pytest.approx(np.var(ceilings), rel=0.3)
 
 
