@@ -127,6 +127,23 @@ def test_every_shipped_protocol_is_valid_and_says_what_it_expects(file):
     assert protocol.expectations
 
 
+@pytest.mark.parametrize("file", sorted(shipped("protocols").glob("*.toml")), ids=lambda f: f.stem)
+def test_what_a_shipped_protocol_compares_was_shown_the_same_stimuli(file):
+    protocol = read_protocol(file)
+    for cell in protocol.cells:
+        recordings, brains = cell.tables["recording"], cell.tables["brain"]
+        for analysis in protocol.analyses:
+            if analysis.kind != "compare":
+                continue
+            seen = getattr(brains.get(analysis.brain), "recording", None)
+            shown = {
+                (table.task, table.n_per_cell, table.evaluation_seed)
+                for name in [*analysis.models, seen]
+                if (table := recordings.get(name)) is not None and table.task is not None
+            }
+            assert len(shown) <= 1
+
+
 def test_a_star_in_a_sweep_stands_for_every_table(write):
     protocol = read_protocol(
         write(
