@@ -171,10 +171,6 @@ def _both(
     return Variance(total, subjects, stimuli, df)
 
 
-def _over_stimuli(terms: np.ndarray, n: int) -> float:
-    return _over_dyads(terms, n)[0]
-
-
 def _over_dyads(terms: np.ndarray, n: int) -> tuple[float, float]:
     """Variance of a mean of centred terms of all pairs of n things, and as if independent."""
     unbiased = -_disjoint(terms[None], n)[0] / _disjoint_dyads(n)

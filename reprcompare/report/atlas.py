@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from reprcompare.report.figures import colours_of
 from reprcompare.report.page import Section
 from reprcompare.report.plots import Plot
-from reprcompare.statistics import level_means, variance_by_factor
+from reprcompare.statistics import level_means, setting_means, variance_by_factor
 
 SHARES = ("easy", "hard")
 COLUMNS = ("seed", "counted", *SHARES, "easy - hard")
@@ -75,11 +75,12 @@ def _levels(
 ) -> None:
     levels = [str(level) for level in dict.fromkeys(table[factor])]
     counted = table[table["counted"].astype(bool)]
-    settings = counted.groupby(list(factors), sort=False)[list(SHARES)].mean().reset_index()
     for number, (name, colour) in enumerate(colours_of(SHARES).items()):
         shift = 0.17 * (2 * number - 1)
+        settings = setting_means(counted, name, factors)
         for place, level in enumerate(levels):
-            values = settings.loc[settings[factor].astype(str) == level, name].to_numpy()
+            own_level = settings[factor].astype(str) == level
+            values = settings.loc[own_level, "setting_mean"].to_numpy()
             spread = shift + np.linspace(-0.11, 0.11, len(values))
             axis.scatter(values, place + spread, s=7, color=colour, alpha=0.25, lw=0, zorder=2)
         own = means[name][means[name]["factor"] == factor]

@@ -16,6 +16,7 @@ from reprcompare.statistics.factorial import (
     level_differences,
     level_means,
     over_settings,
+    setting_means,
     variance_by_factor,
 )
 from reprcompare.statistics.groups import group_contrast
@@ -61,6 +62,7 @@ __all__ = [
     "predict",
     "r_squared",
     "residual_checks",
+    "setting_means",
     "shapley_bounds",
     "share_model",
     "subject_means",

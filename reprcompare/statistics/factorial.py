@@ -176,13 +176,13 @@ def level_means(
         factor, level, n_settings, n_replicates, mean, low, high (over settings, by Student's t),
         and the quantiles of settings q05, q25, median, q75, q95.
     """
-    means, sizes = _settings(table, value, factors)
+    means = setting_means(table, value, factors)
     found = []
     for factor in factors:
         for name, own in means.groupby(factor, sort=False):
-            mean, low, high = mean_interval(own["_mean"].to_numpy(), level)
-            quantiles = own["_mean"].quantile([0.05, 0.25, 0.5, 0.75, 0.95])
-            n_replicates = int(sizes[own.index].sum())
+            mean, low, high = mean_interval(own["setting_mean"].to_numpy(), level)
+            quantiles = own["setting_mean"].quantile([0.05, 0.25, 0.5, 0.75, 0.95])
+            n_replicates = int(own["setting_size"].sum())
             found.append((factor, str(name), len(own), n_replicates, mean, low, high, *quantiles))
     columns = ["factor", "level", "n_settings", "n_replicates", "mean", "low", "high"]
     return pd.DataFrame(found, columns=[*columns, "q05", "q25", "median", "q75", "q95"])
@@ -214,12 +214,14 @@ def level_differences(
     array([['y', 'x', 1.25],
            ['v', 'u', 4.25]], dtype=object)
     """
-    means, _ = _settings(table, value, factors)
+    means = setting_means(table, value, factors)
     found = []
     for factor in factors:
         others = [name for name in factors if name != factor]
         # With one factor, all settings are alike in the others.
-        wide = means.assign(_all=0).pivot(index=["_all", *others], columns=factor, values="_mean")
+        wide = means.assign(_all=0).pivot(
+            index=["_all", *others], columns=factor, values="setting_mean"
+        )
         levels = list(dict.fromkeys(means[factor]))
         for one, other in itertools.combinations(levels, 2):
             matched = (wide[other] - wide[one]).dropna().to_numpy()
@@ -247,12 +249,12 @@ def over_settings(
         One row: n_settings, n_replicates, median, median_low, median_high (distribution-free), q05,
         q25, q75, q95, lowest, highest, fraction_above_0.
     """
-    means, sizes = _settings(table, value, factors)
-    values = means["_mean"]
+    means = setting_means(table, value, factors)
+    values = means["setting_mean"]
     median, low, high = median_interval(values.to_numpy(), level)
     quantiles = values.quantile([0.05, 0.25, 0.75, 0.95])
     row = (
-        *(len(values), int(sizes.sum()), median, low, high, *quantiles),
+        *(len(values), int(means["setting_size"].sum()), median, low, high, *quantiles),
         *(values.min(), values.max(), float((values > 0).mean())),
     )
     columns = ["n_settings", "n_replicates", "median", "median_low", "median_high"]
@@ -260,14 +262,27 @@ def over_settings(
     return pd.DataFrame([row], columns=[*columns, *rest])
 
 
-def _settings(
-    table: pd.DataFrame, value: str, factors: Sequence[str]
-) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the mean of every setting as `_mean`, and the number of its replicates."""
+def setting_means(table: pd.DataFrame, value: str, factors: Sequence[str]) -> pd.DataFrame:
+    """Average a value over the replicates of every setting.
+
+    Parameters
+    ----------
+    table, value, factors
+        As for `variance_by_factor`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a setting: the factors, `setting_mean`, `setting_size` (number of replicates).
+
+    Raises
+    ------
+    UnknownNameError
+        If the table lacks a column.
+    """
     rows = _complete(table, value, factors)
-    cells = rows.groupby(list(factors), sort=False)[value].agg(["mean", "size"])
-    means = cells["mean"].rename("_mean").reset_index()
-    return means, cells["size"].reset_index(drop=True)
+    cells = rows.groupby(list(factors), sort=False)[value]
+    return cells.agg(setting_mean="mean", setting_size="size").reset_index()
 
 
 def _complete(table: pd.DataFrame, value: str, columns: Sequence[str]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from reprcompare.geometry import (
     score_variance,
     unrelated_test,
 )
-from reprcompare.geometry.variance import FLOOR, _over_both, _over_dyads, _over_stimuli
+from reprcompare.geometry.variance import FLOOR, _over_both, _over_dyads
 
 N, SUBJECTS = 7, 3
 PAIRS = list(combinations(range(N), 2))
@@ -33,7 +33,7 @@ def test_over_stimuli_it_is_the_mean_product_of_pairs_without_a_common_stimulus(
         for (p, a), (q, b) in product(zip(PAIRS, one, strict=True), repeat=2)
         if not set(p) & set(q)
     ]
-    assert _over_stimuli(one, N) == pytest.approx(-np.mean(products))
+    assert _over_dyads(one, N)[0] == pytest.approx(-np.mean(products))
 
 
 def test_over_both_it_is_the_mean_product_of_terms_that_share_nothing(terms):
@@ -105,7 +105,7 @@ def test_over_pairs_of_subjects_it_is_the_mean_product_of_terms_that_share_nothi
         if not set(p) & set(q)
     ]
     assert found.subjects == pytest.approx(-np.mean(by_hand))
-    over_stimuli = _over_stimuli(terms.mean(axis=0), n)
+    over_stimuli = _over_dyads(terms.mean(axis=0), n)[0]
     shared = found.subjects + over_stimuli + np.mean(apart)
     expected = found.subjects + over_stimuli * n / (n - 1) - max(shared, 0)
     assert found.total == pytest.approx(max(expected, found.subjects, found.stimuli))
