@@ -74,8 +74,8 @@ def test_t4_networks_that_compute_the_same_look_less_alike_than_one_and_a_simple
     paradox = headline[headline.index.str.contains("squared Euclidean")]
     assert paradox.estimate.item() < 0
     corrected = headline[headline.index.str.contains("corrected for differences")]
-    # The bound was 1.02 before any run; it was widened after the reduced size gave 1.05. At full size
-    # 0.989 (0.875 to 1.103): it is a check that nothing breaks, not evidence for attenuation.
+    # The bound was 1.02 before any run; it was widened after the reduced size gave 1.05. The full
+    # size gives 0.989 (0.875 to 1.103): this checks that nothing breaks, and is no evidence.
     assert 0.8 < corrected.estimate.item() < 1.15
 
 
