@@ -5,17 +5,19 @@ A network is in the cache as soon as it is recorded, so whatever happens to a wo
 or to the run itself costs no more than the stacks that were in the making.
 """
 
+import asyncio
 import functools
 import os
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from distributed import Client, Future, LocalCluster, Worker, get_worker, wait
+from distributed.comm.core import connect
 from tqdm import tqdm
 
 from reprcompare.errors import InvalidInputError, ReprcompareError, listing
@@ -218,15 +220,22 @@ def _connected(address: str) -> Iterator[Client]:
         ):
             yield client
         return
-    try:
-        client = Client(address, timeout=ANSWERS_WITHIN, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(
-            f"no Dask scheduler answers at {address!r} ({type(error).__name__}); give the address "
-            "that dask scheduler prints, such as tcp://10.0.0.1:8786, or local."
-        ) from error
-    with client, client.as_current():
+    # A client that never connected is closed by the garbage collector, which can stop for ever if
+    # another is being made then; so none is made where nobody answers.
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            thread.submit(asyncio.run, _knock(address)).result()
+        except (OSError, ValueError) as error:
+            raise InvalidInputError(
+                f"no Dask scheduler answers at {address!r} ({type(error).__name__}); give the "
+                "address that dask scheduler prints, such as tcp://10.0.0.1:8786, or local."
+            ) from error
+    with Client(address, set_as_default=False) as client, client.as_current():
         yield client
+
+
+async def _knock(address: str) -> None:
+    await (await connect(address, timeout=ANSWERS_WITHIN)).close()
 
 
 def _sentence(fault: BaseException) -> str:
