@@ -73,6 +73,7 @@ class Task(ABC):
         -------
         xarray.Dataset
             A stimulus set with labels, and the columns of `properties` as coordinates of `feature`.
+            With the same seed, a smaller set is part of a larger one.
         """
 
     @property

@@ -218,17 +218,21 @@ class TrifeatureTask(Task):
         xarray.Dataset
             A stimulus set with labels; dimensions presentation, channel, row, column.
         """
-        rng = self._rng(partition, seed)
         table = self.properties
         cells = np.array(list(itertools.product(*(range(n) for n in table["n_levels"]))))
-        wanted = np.repeat(cells, n_per_cell, axis=0)
-        values = self._draw_values(rng, len(wanted))
-        self._set(values, wanted, rng)
-        images = self._draw_images(rng, values)
-        ids = [
-            "+".join("-".join(words) for words in self._words(row)) + f".{number}"
-            for number, row in enumerate(values)
-        ]
+        drawn, pictures, ids = [], [], []
+        # One image of every cell at a time, so that a smaller set is part of a larger one.
+        for number in range(n_per_cell):
+            rng = self._rng(partition, [seed, number])
+            values = self._draw_values(rng, len(cells))
+            self._set(values, cells, rng)
+            drawn.append(values)
+            pictures.append(self._draw_images(rng, values))
+            ids += [
+                "+".join("-".join(words) for words in self._words(row)) + f".{cell}.{number}"
+                for cell, row in enumerate(values)
+            ]
+        values, images = np.concatenate(drawn), np.concatenate(pictures)
         labels = pd.DataFrame(self.labels(values), index=ids, columns=self.label_names)
         stimuli = stimulus_set(
             self._as_input(images),

@@ -21,6 +21,9 @@ from reprcompare.tasks.task import Task, check_partition, level_labels, with_pro
 RESIDUES = {"validation": (0,), "test": (1,), "train": (2, 3, 4, 5, 6, 7)}
 """Which residues (modulo 8) of the hash of a stimulus belong to which partition."""
 
+ATTEMPTS = 200
+"""How often a stimulus that is in an evaluation set already is drawn anew."""
+
 CODINGS = {"0/1": (0.0, 1.0), "-1/1": (-1.0, 1.0)}
 
 
@@ -289,7 +292,8 @@ class VectorTask(Task):
         -------
         xarray.Dataset
             A stimulus set with labels and, on `feature`, the columns of `properties`. No stimulus
-            occurs twice.
+            occurs twice. A set with fewer stimuli in a cell is part of one with more, so recordings
+            of both share stimuli.
 
         Raises
         ------
@@ -297,20 +301,26 @@ class VectorTask(Task):
             If there are not enough different stimuli.
         """
         cells = np.array(list(itertools.product(*(range(item.levels) for item in self.features))))
-        wanted = np.repeat(cells, n_per_cell, axis=0)
-        chosen = self.draw(len(wanted), partition, seed, wanted)
-        for attempt in itertools.count(1):
-            _, first = np.unique(chosen, axis=0, return_index=True)
-            again = np.setdiff1d(np.arange(len(chosen)), first)
-            if not len(again):
-                break
-            if attempt == 200:
+        chosen = np.empty((len(cells), n_per_cell, self.n_inputs), dtype=np.int8)
+        taken: set[bytes] = set()
+        # One stimulus of every cell at a time, so that a smaller set is part of a larger one.
+        for number in range(n_per_cell):
+            missing = np.arange(len(cells))
+            for attempt in range(ATTEMPTS):
+                seeds = [seed, number, attempt]
+                drawn = self.draw(len(missing), partition, seeds, cells[missing])
+                chosen[missing, number] = drawn
+                missing = missing[[bits.tobytes() in taken for bits in drawn]]
+                if not len(missing):
+                    break
+            else:
                 raise InvalidInputError(
                     f"could not find {n_per_cell} different stimuli for every combination of "
                     f"{len(self.features)} features; use more input units or fewer stimuli in a "
                     "cell."
                 )
-            chosen[again] = self.draw(len(again), partition, [seed, attempt], wanted[again])
+            taken.update(bits.tobytes() for bits in chosen[:, number])
+        chosen = chosen.reshape(-1, self.n_inputs)
         ids = [row.tobytes().hex() for row in np.packbits(chosen, axis=1)]
         stimuli = stimulus_set(
             self.encode(chosen),

@@ -128,7 +128,7 @@ def test_every_shipped_protocol_is_valid_and_says_what_it_expects(file):
 
 
 @pytest.mark.parametrize("file", sorted(shipped("protocols").glob("*.toml")), ids=lambda f: f.stem)
-def test_what_a_shipped_protocol_compares_was_shown_the_same_stimuli(file):
+def test_what_a_shipped_protocol_compares_shares_stimuli(file):
     protocol = read_protocol(file)
     for cell in protocol.cells:
         recordings, brains = cell.tables["recording"], cell.tables["brain"]
@@ -137,7 +137,7 @@ def test_what_a_shipped_protocol_compares_was_shown_the_same_stimuli(file):
                 continue
             seen = getattr(brains.get(analysis.brain), "recording", None)
             shown = {
-                (table.task, table.n_per_cell, table.evaluation_seed)
+                (table.task, table.evaluation_seed)
                 for name in [*analysis.models, seen]
                 if (table := recordings.get(name)) is not None and table.task is not None
             }

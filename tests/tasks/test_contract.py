@@ -43,6 +43,12 @@ def test_a_task_keeps_what_it_promises(name):
     assert stimuli.stimulus.shape[1:] == task.input_shape
     assert stimuli.stimulus.dtype == np.float32
     assert stimuli.feature.values.tolist() == list(task.properties.index)
+    larger = task.evaluation_set(3)
+    assert set(larger.stimulus_id.values) >= set(stimuli.stimulus_id.values)
+    shared = larger.set_index(presentation="stimulus_id").sel(
+        presentation=stimuli.stimulus_id.values
+    )
+    np.testing.assert_array_equal(shared.stimulus.values, stimuli.stimulus.values)
     every = list(itertools.product(*(range(n) for n in task.properties.n_levels)))
     assert sorted(map(tuple, stimuli.label.values.astype(int).tolist())) == every
     table = label_table(stimuli)
