@@ -23,7 +23,7 @@ def fingerprint(*rooms: str) -> str:
     Parameters
     ----------
     *rooms
-        Names of folders of the package.
+        Names of folders of the package; "" for all of it.
     """
     digest = hashlib.sha256()
     for room in rooms:

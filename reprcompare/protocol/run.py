@@ -17,7 +17,7 @@ from reprcompare.audit import accuracy
 from reprcompare.errors import NotIdentifiableError
 from reprcompare.protocol import schema
 from reprcompare.protocol.bench import Bench, Outcome
-from reprcompare.protocol.cache import Cache
+from reprcompare.protocol.cache import Cache, fingerprint
 from reprcompare.protocol.expectations import answer
 from reprcompare.protocol.kinds import ANALYSES
 from reprcompare.protocol.making import Workshop, link
@@ -211,6 +211,7 @@ def _write_manifest(
         "expectations_sha256": expected,
         "versions": {name: version(name) for name in PACKAGES}
         | {"python": platform.python_version()},
+        "source_sha256": fingerprint(""),
         "cells": [cell.settings for cell in protocol.cells],
         "seeds": {
             name: list(range(table.first_seed, table.first_seed + table.n_networks))
