@@ -320,12 +320,12 @@ class VectorTask(Task):
                     "cell."
                 )
             taken.update(bits.tobytes() for bits in chosen[:, number])
-        chosen = chosen.reshape(-1, self.n_inputs)
-        ids = [row.tobytes().hex() for row in np.packbits(chosen, axis=1)]
+        every = chosen.reshape(-1, self.n_inputs)
+        ids = [row.tobytes().hex() for row in np.packbits(every, axis=1)]
         stimuli = stimulus_set(
-            self.encode(chosen),
+            self.encode(every),
             stimulus_ids=ids,
-            labels=self._label_table(chosen, ids),
+            labels=self._label_table(every, ids),
             dims=["input"],
             identifier="+".join(f"{f.name}:{f.rule}{f.size}" for f in self.features),
         )
