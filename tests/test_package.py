@@ -27,3 +27,9 @@ def test_opening_a_recording_does_not_load_torch():
     code = "import sys, reprcompare as rc; rc.open_recording; print('torch' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert printed.stdout.strip() == "False"
+
+
+def test_the_package_runs_as_a_module():
+    asked = [sys.executable, "-m", "reprcompare", "--version"]
+    printed = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert "reprcompare" in printed.stdout
