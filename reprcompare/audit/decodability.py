@@ -55,7 +55,8 @@ def decode(
     n_folds
         Folds, stratified by level.
     n_permutations
-        Permutations of the labels over stimuli.
+        Permutations of the labels over stimuli: of levels within folds, so that every permutation
+        has as many of each level in every fold as the true labels have, of numbers over all.
     seed
         Of folds and permutations.
 
@@ -75,7 +76,10 @@ def decode(
         if len(counts) < 2 or counts.min() < 2:
             return Decoding(np.nan, np.nan, np.nan)
         folds = _stratified_folds(codes, min(n_folds, int(counts.min())), rng)
-    orders = [np.arange(n), *(rng.permutation(n) for _ in range(n_permutations))]
+    # Folds are stratified by the true levels. If levels were permuted across folds, a fold with too
+    # many of one would be predicted by a set with too few, and the null would be too low.
+    blocks = np.zeros(n, dtype=int) if numeric else folds
+    orders = [np.arange(n), *(_permuted_within(blocks, rng) for _ in range(n_permutations))]
     target = columns_of(feature) if numeric else np.eye(len(levels))[codes]
     shuffled = np.stack([target[order] for order in orders], axis=1)
     predicted = held_out_decoding(patterns, shuffled.reshape(n, -1), folds).reshape(shuffled.shape)
@@ -98,6 +102,12 @@ def _stratified_folds(codes: np.ndarray, n_folds: int, rng: np.random.Generator)
         places = rng.permutation(np.flatnonzero(codes == code))
         folds[places] = np.arange(len(places)) % n_folds
     return folds
+
+
+def _permuted_within(blocks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    order = np.empty(len(blocks), dtype=int)
+    order[np.argsort(blocks, kind="stable")] = np.lexsort((rng.random(len(blocks)), blocks))
+    return order
 
 
 def held_out_decoding(patterns: np.ndarray, targets: np.ndarray, folds: np.ndarray) -> np.ndarray:
