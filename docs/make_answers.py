@@ -25,6 +25,11 @@ before with other stimuli or another analysis, those answers stand in the last c
 """
 
 
+def number(value: float) -> str:
+    """Show three decimals, and none of large numbers."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3f}"
+
+
 def section(folder: Path) -> str:
     """Return what a protocol asked and the answers, in Markdown."""
     answers = pd.read_csv(folder / "expectations.csv")
