@@ -17,6 +17,7 @@ def plot_along(
     labels: tuple[str, str],
     panels: Sequence[str] = (),
     region: str = "",
+    chance: float = 0.0,
 ) -> Figure:
     """Draw a measure of every feature along a number: thin lines are subjects, thick their mean.
 
@@ -32,6 +33,8 @@ def plot_along(
         Columns whose combinations get a panel each.
     region
         The region to draw; the last one where empty.
+    chance
+        Where the dashed line is.
 
     Returns
     -------
@@ -44,7 +47,7 @@ def plot_along(
     colours = colours_of(list(dict.fromkeys(table["feature"])))
     figure, axes = panel_grid(len(parts), PANEL[0], f"{labels[1]} of {chosen}")
     for axis, (title, part) in zip(axes, parts, strict=True):
-        axis.axhline(0, color="black", lw=0.8, ls="--", zorder=1)
+        axis.axhline(chance, color="black", lw=0.8, ls="--", zorder=1)
         for number, (feature, colour) in enumerate(colours.items()):
             own = part[part["feature"] == feature]
             wide = own.pivot_table(index=x, columns="subject", values=measure)

@@ -11,6 +11,7 @@ from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
 from reprcompare.protocol.schema import Analysis, RecordingNames
 from reprcompare.protocol.sweep import Cell
 from reprcompare.recording import open_recording
+from reprcompare.report.class_scores import class_scores_section
 
 
 class ClassScoresTable(Analysis):
@@ -52,7 +53,14 @@ def run(table: ClassScoresTable, bench: Bench) -> Outcome:
         own = networks[networks["class"] == networks["other"]].drop(columns="other")
         return None, {"table": result.classes, "networks": networks, "own": own}
 
-    return bench.collect(table.name, make)
+    outcome = bench.collect(table.name, make)
+    label = f"{table.comparator} of RDMs ({table.metric})".replace("_", " ")
+    title = table.name.replace("_", " ").capitalize()
+    section = class_scores_section(
+        outcome.tables, title, table.name, label, list(bench.cells[0].settings)
+    )
+    outcome.results = [({}, section)]
+    return outcome
 
 
 KIND = Kind(

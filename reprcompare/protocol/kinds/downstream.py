@@ -10,6 +10,7 @@ from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
 from reprcompare.protocol.schema import Analysis, RecordingNames
 from reprcompare.protocol.sweep import Cell
 from reprcompare.recording import label_table, open_recording, select
+from reprcompare.report.downstream import downstream_section
 
 
 class DownstreamTable(Analysis):
@@ -45,7 +46,13 @@ def run(table: DownstreamTable, bench: Bench) -> Outcome:
             "conflict": pd.concat(conflict, ignore_index=True),
         }
 
-    return bench.collect(table.name, make)
+    outcome = bench.collect(table.name, make)
+    title = table.name.replace("_", " ").capitalize()
+    section = downstream_section(
+        outcome.tables, title, table.name, table.region, list(bench.cells[0].settings)
+    )
+    outcome.results = [({}, section)]
+    return outcome
 
 
 KIND = Kind(
