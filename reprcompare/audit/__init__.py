@@ -2,6 +2,7 @@
 
 from reprcompare.audit.accuracy import accuracy
 from reprcompare.audit.audit import SQUARED, Audit, audit, pieces, repeated_patterns
+from reprcompare.audit.combinations import ACCOUNTED, IN_FORM, Accounted, accounted
 from reprcompare.audit.contrasts import (
     Contrasts,
     Design,
@@ -13,7 +14,7 @@ from reprcompare.audit.contrasts import (
 from reprcompare.audit.decodability import Decoding, decode
 from reprcompare.audit.design import Basis, basis_of
 from reprcompare.audit.downstream import Downstream, downstream
-from reprcompare.audit.gates import COVERED, covered_outputs, role_gates
+from reprcompare.audit.gates import COVERED, UNLOCATED, covered_outputs, role_gates, unlocated
 from reprcompare.audit.neuroids import components, density, explained_by_neuroid
 from reprcompare.audit.parts import Effects, divide, effects_of, shares_by_feature
 from reprcompare.audit.predictivity import Predictivity, balanced_predictivity
@@ -31,13 +32,17 @@ from reprcompare.audit.role import (
 from reprcompare.audit.share import Share, gram_of_rdm, share_of_activity, share_of_gram
 
 __all__ = [
+    "ACCOUNTED",
     "BY_FEATURE",
     "COVERED",
     "EFFECTS",
     "EVERY",
+    "IN_FORM",
     "RELEVANCES",
     "ROLES",
     "SQUARED",
+    "UNLOCATED",
+    "Accounted",
     "Audit",
     "Basis",
     "Contrasts",
@@ -48,6 +53,7 @@ __all__ = [
     "Predictivity",
     "Relevance",
     "Share",
+    "accounted",
     "accuracy",
     "agreement",
     "audit",
@@ -78,4 +84,5 @@ __all__ = [
     "share_of_activity",
     "share_of_gram",
     "shares_by_feature",
+    "unlocated",
 ]

@@ -15,6 +15,10 @@ from reprcompare.errors import NotIdentifiableError, listing
 COVERED = 0.9
 """Fraction of the answers' variance that main effects of the labels must explain."""
 
+UNLOCATED = 0.5
+"""An effect of exchanging the whole state counts from here on, and as located when a subspace that
+was found has this part of it."""
+
 
 def role_gates(recording: xr.Dataset, subject: str, region: str) -> pd.DataFrame:
     """Return the effect of every feature on every response, 0 where it is not above its null.
@@ -68,6 +72,40 @@ def role_gates(recording: xr.Dataset, subject: str, region: str) -> pd.DataFrame
         index=pd.Index([str(name) for name in recording["feature"].values], name="feature"),
         columns=_responses(recording, effect.shape[1]),
     )
+
+
+def unlocated(recording: xr.Dataset | None, subject: str, region: str) -> dict[str, float]:
+    """Return the features whose effect goes through a region and through no subspace of it.
+
+    A computation on encrypted states is the extreme case: exchanging a whole state changes the
+    answer as the counterfactual stimulus does, and no linear subspace carries any of it.
+
+    Parameters
+    ----------
+    recording
+        With `effect` and `effect_whole`, or without.
+    subject, region
+        Whose.
+
+    Returns
+    -------
+    dict of feature to float
+        The largest effect of exchanging the whole state; empty where interventions are missing.
+    """
+    if recording is None or "effect_whole" not in recording:
+        return {}
+    try:
+        gates = role_gates(recording, subject, region).to_numpy()
+    except NotIdentifiableError:
+        return {}
+    whole = recording["effect_whole"].sel(by_subject=subject, by_region=region).values
+    lost = (whole >= UNLOCATED) & (np.nan_to_num(gates) < UNLOCATED * whole)
+    names = [str(name) for name in recording["feature"].values]
+    return {
+        name: float(effects[which].max())
+        for name, effects, which in zip(names, whole, lost, strict=True)
+        if which.any()
+    }
 
 
 def _responses(recording: xr.Dataset, n: int) -> list[str]:

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 
 from reprcompare.audit import (
+    ACCOUNTED,
     COVERED,
+    IN_FORM,
     agreement,
     balanced_predictivity,
     profile_agreement,
@@ -83,6 +85,8 @@ class Correction:
 
 def _role(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
     _check_covered(a, b)
+    for side in (a, b):
+        side.check_located()
     first, second = _joined_gates(a.gates, b.gates, a.design.names)
     score, parts = profile_agreement(first, second, a.design)
     if np.isnan(score):
@@ -106,6 +110,40 @@ def _check_covered(*sides: Side) -> None:
                 f"answers of {side.subject}, less than {COVERED:g}; the list is incomplete, or "
                 "names features in a form in which they are not used."
             )
+
+
+def _check_listed(*sides: Side) -> None:
+    """Refuse labels that do not name what the sides start from, as far as the data can tell.
+
+    What main effects leave is then no step of a computation, but what the list lacks.
+    """
+    _check_covered(*sides)
+    for side in sides:
+        found = side.accounted
+        # Comparisons with NaN are false: what cannot be checked is not refused.
+        if found.of_rest < ACCOUNTED:
+            raise NotIdentifiableError(
+                f"uninformative: combinations of the labels predict {found.of_rest:.2f} of what "
+                f"their main effects leave of {side.region} of {side.subject}, less than "
+                f"{ACCOUNTED:g}; either the list lacks what the region depends on, or the region "
+                "holds nothing but main effects and noise."
+            )
+        if found.in_form < IN_FORM:
+            raise NotIdentifiableError(
+                f"not identifiable: main effects are {found.in_form:.2f} of what the labels "
+                f"predict of {side.region} of {side.subject}, less than {IN_FORM:.2f}; the list "
+                "names features in a form in which they are not represented."
+            )
+
+
+def _check_carried(*sides: Side) -> None:
+    """Refuse sides whose activity shows no main effect at all, where that can be tested."""
+    for side in sides:
+        try:
+            _ = side.contrasts
+        except NotIdentifiableError as error:
+            if str(error).startswith("uninformative"):
+                raise
 
 
 def _joined_gates(
@@ -141,6 +179,7 @@ def _contrasts(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]
 
 def _equalised(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
     _check_covered(a, b)
+    _check_carried(a, b)
     score, parts = profile_agreement(a.decodability, b.decodability, a.design)
     if np.isnan(score):
         raise NotIdentifiableError("uninformative: no feature is decoded above chance.")
@@ -196,6 +235,7 @@ def _reliability(side: Side, halves: np.ndarray) -> float:
 
 def _predictivity(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
     _check_covered(a, b)
+    _check_carried(a, b)
     found = balanced_predictivity(a.activity, b.activity, a.design)
     return _named(found.balanced, found.balanced_parts, a.design.names)
 
@@ -230,6 +270,7 @@ def _cka(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> S
 
 
 def _residual(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
+    _check_listed(a, b)
     score = _alignment(a.beyond, b.beyond)
     if np.isnan(score):
         raise NotIdentifiableError(
@@ -262,7 +303,10 @@ _ALL = (
     Correction(
         "residual", "alignment of what main effects of the labels leave", _residual,
         "The labels name what both sides are known to share or to differ in, such as inputs and "
-        "outputs; what is left is how they get from the one to the other.",
+        "outputs; what is left is how they get from the one to the other. Checked: main effects "
+        "account for the answers, where these are stored; combinations of the labels predict "
+        f"{ACCOUNTED:g} of what main effects leave, and main effects are a third of all that the "
+        "labels predict (where labels have few levels).",
         "Follows unlisted intermediate variables, which no other score here does; says nothing "
         "about the listed features, and takes unused variation for computation.",
         plain=_cka,

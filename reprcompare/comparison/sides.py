@@ -11,9 +11,11 @@ from scipy.spatial.distance import squareform
 
 from reprcompare.audit import (
     SQUARED,
+    Accounted,
     Basis,
     Contrasts,
     Design,
+    accounted,
     contrasts_of_gram,
     covered_outputs,
     decode,
@@ -22,6 +24,7 @@ from reprcompare.audit import (
     pieces,
     repeated_patterns,
     role_gates,
+    unlocated,
 )
 from reprcompare.comparison.inputs import Source
 from reprcompare.errors import NotIdentifiableError
@@ -58,6 +61,9 @@ class Side:
     outputs : array, shape (n_stimuli, n_responses), or None
     recording : xarray.Dataset or None
         Where its effects are.
+    part_of
+        The side on all stimuli, where this one has some of them: it says what the labels are good
+        for.
     """
 
     region: str
@@ -69,6 +75,7 @@ class Side:
     patterns: np.ndarray | None = None
     outputs: np.ndarray | None = None
     recording: xr.Dataset | None = None
+    part_of: "Side | None" = None
 
     def take(self, rows: np.ndarray) -> "Side":
         """Return the same side on some of the stimuli."""
@@ -78,6 +85,7 @@ class Side:
             labels=self.labels.iloc[rows],
             patterns=None if self.patterns is None else self.patterns[:, rows],
             outputs=None if self.outputs is None else self.outputs[rows],
+            part_of=self.part_of or self,
         )
 
     @cached_property
@@ -155,9 +163,49 @@ class Side:
         if found.p_carried() > 0.05:
             raise NotIdentifiableError(
                 f"uninformative: {self.region} of {self.subject} carries no main effect of the "
-                "labelled features above chance; nothing follows about what it computes."
+                f"labelled features above chance{self._although}; nothing follows about whether "
+                "the two compute the same."
             )
         return found.saturated(max(noise, 1e-12))
+
+    @property
+    def _although(self) -> str:
+        """What interventions say of a region whose geometry says nothing."""
+        if not self.unlocated:
+            return ""
+        whole = max(self.unlocated.values())
+        return (
+            f", although exchanging its whole state has {whole:.2f} of the effect of the "
+            "counterfactual stimulus: it computes them, and its geometry does not show it"
+        )
+
+    @cached_property
+    def unlocated(self) -> dict[str, float]:
+        """Features whose effect goes through the region and through no subspace of it."""
+        return unlocated(self.recording, self.subject, self.region)
+
+    def check_located(self) -> None:
+        """Refuse roles that interventions have found in the state and in none of its subspaces."""
+        if not self.unlocated:
+            return
+        name, whole = max(self.unlocated.items(), key=lambda item: item[1])
+        raise NotIdentifiableError(
+            f"uninformative: exchanging the whole state of {self.region} of {self.subject} has "
+            f"{whole:.2f} of the effect of {name!r}, and no subspace that was found has half of "
+            "it; the region computes with it, and its geometry does not show how, so that nothing "
+            "follows about whether the two compute the same."
+        )
+
+    @cached_property
+    def accounted(self) -> Accounted:
+        """What the labels predict of the region, by main effects and by combinations."""
+        if self.part_of is not None:
+            return self.part_of.accounted
+        if self.patterns is not None:
+            return accounted(self.patterns, self.labels[self.design.names])
+        values, vectors = np.linalg.eigh(self.grams[0])
+        patterns = vectors * np.sqrt(np.maximum(values, 0))
+        return accounted(patterns[None], self.labels[self.design.names])
 
     @cached_property
     def decodability(self) -> np.ndarray:

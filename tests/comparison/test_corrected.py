@@ -1,12 +1,19 @@
 """Corrected comparisons: what they find, what they refuse, and that they name the features."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torch import nn
 
 import reprcompare as rc
 from reprcompare.comparison import CORRECTIONS
 from reprcompare.errors import LabelMismatchError, UnknownNameError
+from reprcompare.networks.encrypted import encrypted
+from reprcompare.sessions import Search, record, role
+from reprcompare.tasks import Feature, VectorTask
 
 N = 96
 IDS = [f"s{k}" for k in range(N)]
@@ -16,12 +23,16 @@ BITS = pd.DataFrame(
 NEUROIDS = 20
 
 
-def recorded(sizes, seed=0, effect=None, labels=BITS, noise=0.5, repetitions=1, outputs=True):
-    """A region with features of given sizes, and, by hand, roles."""
+def recorded(
+    sizes, seed=0, effect=None, labels=BITS, noise=0.5, repetitions=1, outputs=True, step=None
+):
+    """A region with features of given sizes, and, by hand, roles and a combination of features."""
     rng = np.random.default_rng(seed)
     axes = np.linalg.qr(rng.normal(size=(NEUROIDS, 3)))[0].T
     signed = 2.0 * BITS.to_numpy() - 1
     exemplar = signed @ (np.array(sizes)[:, None] * axes) + 0.3 * rng.normal(size=(N, NEUROIDS))
+    if step is not None:
+        exemplar += np.outer(signed[:, step].prod(axis=1), 2 * axes.sum(axis=0) / np.sqrt(3))
     trials = exemplar + noise * rng.normal(size=(repetitions, N, NEUROIDS)) * (repetitions > 1)
     made = rc.build_recording(
         trials.reshape(-1, NEUROIDS),
@@ -80,7 +91,9 @@ def test_activity_alone_undoes_the_paradox(name):
 
 @pytest.mark.parametrize("name", sorted(CORRECTIONS))
 def test_every_correction_gives_plain_score_interval_and_assumptions(name):
-    a, b = recorded((2, 1, 0), 0, (1, 1), repetitions=4), recorded((1, 2, 0), 1, (1, 1))
+    step = [0, 1] if name == "residual" else None
+    a = recorded((2, 1, 0), 0, (1, 1), repetitions=4, step=step)
+    b = recorded((1, 2, 0), 1, (1, 1), step=step)
     row, parts, result = corrected(a, b, name, nuisance=["unused"])
     assert row["reason"] == ""
     assert np.isfinite([row["plain"], row["corrected"], row["ci_low"], row["ci_high"]]).all()
@@ -90,23 +103,40 @@ def test_every_correction_gives_plain_score_interval_and_assumptions(name):
         assert parts["corrected"].sum() == pytest.approx(row["corrected"])
 
 
-def test_the_residual_follows_what_is_not_listed():
-    rng = np.random.default_rng(0)
-    hidden = {name: rng.choice([-1.0, 1.0], size=N) for name in ("chain", "tree")}
-
-    def through(name, sizes, seed):
-        made = recorded(sizes, seed, repetitions=4, noise=1.0).copy()
-        axis = np.random.default_rng(seed + 50).normal(size=NEUROIDS) / np.sqrt(NEUROIDS)
-        more = np.tile(2 * np.outer(hidden[name], axis), (4, 1))
-        made["activity"] = (made["activity"].dims, made["activity"].values + more)
-        return made
-
-    chain = through("chain", (3, 0.5, 0), 0)
-    same = corrected(chain, through("chain", (0.5, 3, 0), 1), "residual")[0]
-    other = corrected(chain, through("tree", (3, 0.5, 0), 2), "residual")[0]
+def test_the_residual_follows_the_step_and_not_the_size_of_the_features():
+    options = {"repetitions": 4, "noise": 1.0}
+    one = recorded((3, 0.5, 0.5), 0, step=[0, 1], **options)
+    same = corrected(one, recorded((0.5, 3, 0.5), 1, step=[0, 1], **options), "residual")[0]
+    other = corrected(one, recorded((3, 0.5, 0.5), 2, step=[1, 2], **options), "residual")[0]
     assert same["corrected"] > 0.8
     assert other["corrected"] < 0.25
     assert same["plain"] < other["plain"]  # alignment as it is follows the size of the features
+
+
+LISTS = {
+    "without an input": (BITS[["easy", "unused"]], "uninformative"),
+    "inputs in another form": (
+        BITS.assign(hard=BITS["hard"] ^ BITS["easy"], unused=BITS["unused"] ^ BITS["easy"]),
+        "not identifiable",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_residual_abstains_where_the_list_does_not_name_what_the_region_starts_from(name):
+    labels, reason = LISTS[name]
+    sizes = (0.5, 3, 2)
+    a, b = (recorded(sizes, k, step=[0, 1], repetitions=4) for k in range(2))
+    assert corrected(a, b, "residual")[0]["corrected"] > 0.8
+    row = corrected(a, b, "residual", labels=labels)[0]
+    assert np.isnan(row["corrected"])
+    assert row["reason"].startswith(reason)
+
+
+def test_the_residual_abstains_where_the_list_does_not_account_for_the_answers():
+    a, b = (recorded((1, 1, 1), k, (1, 1), step=[0, 1]) for k in range(2))
+    row = corrected(a, b, "residual", labels=BITS[["easy", "unused"]])[0]
+    assert "of the answers" in row["reason"]
 
 
 def test_without_interventions_role_is_not_identifiable_and_says_what_to_do():
@@ -131,16 +161,75 @@ def test_reexpressed_labels_are_noticed_by_the_answers():
     assert "form in which they are not used" in row["reason"]
 
 
-def test_a_code_without_relation_to_the_features_is_uninformative_and_not_different():
+LABELLED = ("role", "contrasts", "equalised", "predictivity", "residual")
+
+
+@pytest.mark.parametrize("name", LABELLED[1:])
+def test_a_code_without_relation_to_the_features_is_uninformative_and_not_different(name):
     rng = np.random.default_rng(9)
-    encrypted = recorded((0, 0, 0), 3).copy()
-    encrypted["activity"] = (encrypted["activity"].dims, rng.normal(size=(N, NEUROIDS)))
-    for name in ("contrasts", "predictivity"):
-        row, _, _ = corrected(encrypted, encrypted.copy(), name)
-        if np.isnan(row["corrected"]):
-            assert "uninformative" in row["reason"]
-    row, _, _ = corrected(recorded((2, 1, 0), 0), encrypted, "contrasts")
+    noise = recorded((0, 0, 0), 3).copy()
+    noise["activity"] = (noise["activity"].dims, rng.normal(size=(N, NEUROIDS)))
+    for other in (recorded((2, 1, 0), 0, step=[0, 1]), noise):
+        row, _, _ = corrected(other, noise, name)
+        assert np.isnan(row["corrected"])
+        assert row["reason"].startswith("uninformative")
+
+
+@pytest.fixture(scope="module")
+def on_encrypted_inputs(tmp_path_factory):
+    """Two networks on the same inputs: parities on ciphertexts, and the same in the clear."""
+    task = VectorTask((Feature("easy", "linear"), Feature("hard", "xor")), n_inputs=16)
+    stimuli = task.evaluation_set(16)
+    changed = {name: task.counterfactuals(stimuli, name) for name in task.label_names}
+    clear = nn.Sequential(
+        OrderedDict(
+            hidden=nn.Sequential(nn.Linear(16, 8), nn.ReLU()), readout=nn.Linear(8, 2, bias=True)
+        )
+    )
+    with torch.no_grad():
+        # Inputs are 0 or 1: the sum of two is even, or not, by two rectified units.
+        for part in (clear.hidden[0], clear.readout):
+            part.weight.zero_()
+            part.bias.zero_()
+        clear.hidden[0].weight[[0, 1, 1, 2, 2], [0, 1, 2, 1, 2]] = 1.0
+        clear.hidden[0].bias[2] = -1.0
+        # Five more see what is irrelevant, and nothing depends on them.
+        clear.hidden[0].weight[3:, 3:] = torch.randn(5, 13, generator=torch.manual_seed(0)) / 3
+        clear.readout.weight[0, 0], clear.readout.weight[1, 1:3] = 4.0, torch.tensor([4.0, -8.0])
+        clear.readout.bias.fill_(-2.0)
+    made = []
+    for number, (network, layer) in enumerate(
+        [(encrypted(16, 2, sizes=[1, 2], seed=1), "encrypted"), (clear, "hidden")]
+    ):
+        path = tmp_path_factory.mktemp("encrypted") / f"{number}.nc"
+        recording = record(
+            network, stimuli, layers=[layer], path=path, outputs="logits", subject=f"net-{number}",
+            progress=False,
+        )  # fmt: skip
+        made.append(
+            role(
+                network, recording, stimuli, changed, responses=task.response_features,
+                search=Search(dimensions=(1, 4), steps=20), progress=False,
+            )
+        )  # fmt: skip
+    return made
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_what_is_computed_on_encrypted_states_is_uninformative(on_encrypted_inputs, name):
+    hidden, clear = on_encrypted_inputs
+    options = {"metric": "squared_euclidean"}
+    row, _, _ = corrected(clear, hidden, name, **options)
+    assert np.isnan(row["corrected"])
     assert row["reason"].startswith("uninformative")
+    if name in ("role", "contrasts"):
+        assert "whole state" in row["reason"]
+        assert "1.00 of the effect" in row["reason"]
+    # The network in the clear is not refused for itself.
+    if name in ("role", "contrasts"):
+        assert corrected(clear, clear, name, **options)[0]["corrected"] == pytest.approx(
+            1, abs=0.02
+        )
 
 
 def test_unreliable_rdms_are_uninformative():
@@ -169,7 +258,9 @@ def test_disattenuation_recovers_the_score_without_noise():
 
 
 def test_rdms_support_partial_scores_and_contrasts_only():
-    a, b = (rc.rdm(recorded((2, 1, 0.5), k), metric="squared_euclidean") for k in (0, 1))
+    a, b = (
+        rc.rdm(recorded((2, 1, 0.5), k, step=[0, 1]), metric="squared_euclidean") for k in (0, 1)
+    )
     result = rc.compare(
         {"model": a}, b, correct=list(CORRECTIONS), labels=BITS, nuisance=["unused"], n_bootstrap=10
     )
