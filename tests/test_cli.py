@@ -286,6 +286,25 @@ def test_variance_is_partitioned_between_a_network_and_labels(call, predicted):
     assert "did you mean 'ridge'" in call("encode", net, it, "--model", "rigde")[2]
 
 
+def test_predicting_files_of_one_name_are_told_apart_and_wrong_places_said(
+    call, predicted, tmp_path
+):
+    net, it, _ = predicted
+    (tmp_path / "other").mkdir()
+    copy = tmp_path / "other" / "net.nc"
+    copy.write_bytes(net.read_bytes())
+    status, out, _ = call("encode", net, copy, it, "--together", "--bootstrap", 5)
+    assert status == 0
+    assert f"{net} + {copy}" in out
+    (tmp_path / "file").touch()
+    status, _, said = call("encode", net, it, "--bootstrap", 5, "--out", tmp_path / "file" / "x")
+    assert status != 0
+    assert "could not be written" in said
+    status, out, said = call("encode", it, it, "--bootstrap", 5, "--json")
+    assert out.startswith("[{")
+    assert "note: 'b' has" in said or "of the neuroids that it predicts" in said
+
+
 TOY = """
 import torch
 from torch import nn

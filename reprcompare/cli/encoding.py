@@ -1,5 +1,6 @@
 """Commands that predict brains."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -54,27 +55,31 @@ def encode(
     """
     import pandas as pd
 
+    from reprcompare.encoding import LeakageWarning
+
     try:
         lags = [int(delay) for delay in delays.split(",")]
     except ValueError as error:
         raise click.BadParameter(
             f"expected whole numbers such as 1,2,3; got {delays!r}."
         ) from error
-    found = {
-        name: rc.encode(
-            given,
-            rc.load_brain(brain),
-            model,
-            cv=int(cv) if cv.isdigit() else cv,
-            kernel=kernel,
-            delays=lags,
-            partition=partition,
-            n_bootstrap=bootstrap,
-            seed=seed,
-            device=device,
-        )
-        for name, given in _given(predictors, labels, together or partition).items()
-    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeakageWarning)  # they are notes as well
+        found = {
+            name: rc.encode(
+                given,
+                rc.load_brain(brain),
+                model,
+                cv=int(cv) if cv.isdigit() else cv,
+                kernel=kernel,
+                delays=lags,
+                partition=partition,
+                n_bootstrap=bootstrap,
+                seed=seed,
+                device=device,
+            )
+            for name, given in _given(predictors, labels, together or partition).items()
+        }
     tables = {
         part: pd.concat(
             [getattr(item, part).assign(recording=name) for name, item in found.items()],
@@ -83,10 +88,11 @@ def encode(
         for part in ("regions", "table", "partition", "choice")
     }
     print_table(tables["regions"], as_json)
-    for name, item in ({} if as_json else found).items():
-        click.echo(f"\n{name}: {item.method}")
+    for name, item in found.items():
+        if not as_json:
+            click.echo(f"\n{name}: {item.method}")
         for note in item.notes:
-            click.echo(f"note: {note}")
+            click.echo(f"note: {note}", err=as_json)
     named = {"encoding" if part == "table" else part: table for part, table in tables.items()}
     filled = {name: table for name, table in named.items() if len(table)}
     write_report(out, "Encoding models", list(found.values()), filled)
@@ -94,11 +100,19 @@ def encode(
 
 def _given(names: tuple[str, ...], labels: Path | None, together: bool) -> dict[str, Any]:
     """Return what predicts, by its name: each by itself, or one mapping of groups."""
-    recordings = {Path(name).stem: rc.load_brain(name) for name in names}
+    stems = [Path(name).stem for name in names]
+    # Files of one name in two folders are told apart by their paths.
+    called = [
+        stem if stems.count(stem) == 1 else name for stem, name in zip(stems, names, strict=True)
+    ]
+    recordings = {name: rc.load_brain(path) for name, path in zip(called, names, strict=True)}
     table = labels_of_file(labels)
     if not recordings and table is None:
         raise click.UsageError("name recordings that predict, or give --labels.")
     if not together:
         return recordings | ({} if table is None else {"labels": table})
     columns = {} if table is None else {str(name): table[[name]] for name in table.columns}
+    both = [name for name in columns if name in recordings]
+    if both:
+        raise click.UsageError(f"{both[0]!r} is both a recording and a label; rename one of them.")
     return {"together": {**recordings, **columns}}

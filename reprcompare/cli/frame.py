@@ -74,8 +74,15 @@ def write_report(out: Path | None, title: str, results: Any, tables: dict[str, A
     """Write a report and its tables, if a folder was asked for."""
     if out is None:
         return
-    out.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        table.to_csv(out / f"{name}.csv", index=False)
     page = rc.report(title, results if isinstance(results, list) else [results])
-    click.echo(f"report: {page.save(out / 'report.html')}", err=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, table in tables.items():
+            table.to_csv(out / f"{name}.csv", index=False)
+        saved = page.save(out / "report.html")
+    except OSError as error:
+        raise ReprcompareError(
+            f"the report could not be written to {out}: {error.strerror or error}. Give --out a "
+            "folder that can be written to."
+        ) from error
+    click.echo(f"report: {saved}", err=True)

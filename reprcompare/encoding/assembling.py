@@ -11,6 +11,7 @@ from reprcompare.encoding.models import MODELS
 from reprcompare.encoding.partition import NEGATIVE
 from reprcompare.encoding.predicting import CHOSEN
 from reprcompare.encoding.predictors import Candidate
+from reprcompare.encoding.responses import Notes
 from reprcompare.encoding.result import Encoding
 from reprcompare.encoding.tally import means_of, table_of
 from reprcompare.measurement.reliability import NOISE_CEILING, SPLIT_HALF
@@ -26,7 +27,7 @@ def assembled(
     candidates: Sequence[Candidate],
     prepared: xr.Dataset,
     settings: Settings,
-    notes: dict[str, None],
+    notes: Notes,
 ) -> Encoding:
     """Put the results of all sets of rows together.
 

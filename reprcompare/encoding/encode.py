@@ -1,5 +1,6 @@
 """One entry: how well recordings and labels predict a brain, neuroid by neuroid."""
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
@@ -7,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from reprcompare.encoding.arguments import check_computation, check_whole
 from reprcompare.encoding.assembling import assembled
 from reprcompare.encoding.folds import CrossValidation
 from reprcompare.encoding.found import Found, Settings
@@ -17,6 +19,7 @@ from reprcompare.encoding.predicting import CHOSEN, Predicting
 from reprcompare.encoding.predictors import Candidate, Predictors, candidates_of
 from reprcompare.encoding.responses import (
     CEILINGS,
+    Notes,
     RowSet,
     prepared_rows,
     row_sets,
@@ -26,7 +29,6 @@ from reprcompare.encoding.result import Encoding
 from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
 
 CHOICES: Final = (*CHOSEN, "none")
-PRECISIONS: Final = ("float32", "float64")
 
 
 def encode(
@@ -113,7 +115,8 @@ def encode(
     precision, device
         Of products with responses, such as "float64" and "cuda".
     client
-        A Dask client (extra ``[dask]``), over whose workers the subjects of the brain are spread.
+        A Dask client (extra ``[dask]``), over whose workers the regions of the brain's subjects are
+        spread. What a worker was doing when it died is done by another.
 
     Returns
     -------
@@ -153,14 +156,24 @@ def encode(
     for value, known, what in (
         (choose, CHOICES, "way to choose"),
         (ceiling, CEILINGS, "ceiling"),
-        (precision, PRECISIONS, "precision"),
     ):
         if value not in known:
             raise UnknownNameError(unknown_name(what, value, known))
-    if n_bootstrap < 0:
-        raise InvalidInputError(f"n_bootstrap must be 0 or more, got {n_bootstrap}.")
+    check_whole("n_bootstrap", n_bootstrap, 0)
+    check_whole("seed", seed, 0)
+    check_computation(precision, device)
+    if not (client is None or hasattr(client, "gather")):
+        raise InvalidInputError(
+            f"client must be a dask.distributed.Client, got a {type(client).__name__}; "
+            "Client(address) makes one."
+        )
     if partition:
         subsets_of(n_groups)
+        joined = [group.name for group in candidates[0].groups if " & " in group.name]
+        if joined:
+            raise InvalidInputError(
+                f"names of groups may not contain ' & ', which joins them in tables: {joined[0]!r}."
+            )
     if weights and (name == "pls" or kernel != "linear"):
         raise InvalidInputError(
             "weights of columns exist for linear kernels and the models 'ridge', 'banded' and "
@@ -186,17 +199,25 @@ def encode(
         precision,
         device,
     )
-    notes: dict[str, None] = {}
+    notes: Notes = {}
     prepared = prepared_rows(brain, single_rows(settings.cv, settings.delays, brain))
+    if settings.delays != (0,) and not {"run", "session"} & set(map(str, prepared.coords)):
+        notes[
+            "The brain has no coordinate 'run' or 'session': delays take all presentations for one "
+            "run, in the order in which they are stored."
+        ] = None
     sets = row_sets(prepared, candidates, settings.delays != (0,), notes)
-    if client is not None:
-        sets = [part for rows in sets for part in rows.by_subject(prepared)]
+    if client is not None or name == "pls":
+        sets = [part for rows in sets for part in rows.by_region(prepared)]
     job = partial(
         _predict, candidates=candidates, given=brain, prepared=prepared, settings=settings
     )
     done = [job(rows) for rows in sets] if client is None else client.gather(client.map(job, sets))
     for _, said in done:
         notes.update(said)
+    for sentence, category in notes.items():
+        if category:
+            warnings.warn(sentence, category, stacklevel=2)
     return assembled([found for found, _ in done], candidates, prepared, settings, notes)
 
 
@@ -206,7 +227,7 @@ def _predict(
     given: xr.Dataset,
     prepared: xr.Dataset,
     settings: Settings,
-) -> tuple[Found, dict[str, None]]:
+) -> tuple[Found, Notes]:
     """Predict the neuroids of one set of rows; also returns notes."""
-    notes: dict[str, None] = {}
+    notes: Notes = {}
     return Predicting(given, prepared, rows, settings, notes).run(candidates), notes

@@ -1,5 +1,7 @@
 """Figures of encoding models: scores under their ceilings, parts of the variance."""
 
+from textwrap import fill
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,6 +12,9 @@ from reprcompare.errors import InvalidInputError
 # Okabe & Ito's palette, which colour-blind readers can tell apart.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
 CEILING = "#DDDDDD"
+
+MOST_SHOWN = 3
+"""Groups whose unique and shared variances, seven parts, have a colour each."""
 
 
 def plot_regions(regions: pd.DataFrame) -> Figure:
@@ -79,7 +84,8 @@ def _region_panel(axis: Axes, rows: pd.DataFrame, predictors: list[str]) -> None
             color=PALETTE[0],
             zorder=3,
         )
-    axis.set_xticks(range(len(predictors)), predictors, rotation=50, ha="right", fontsize="small")
+    names = [fill(name, 16) for name in predictors]
+    axis.set_xticks(range(len(predictors)), names, rotation=50, ha="right", fontsize="small")
     axis.set_xlim(-0.6, len(predictors) - 0.4)
     axis.spines[["top", "right"]].set_visible(False)
 
@@ -108,7 +114,7 @@ def plot_against_ceiling(table: pd.DataFrame) -> Figure:
                 own["ceiling"],
                 own["r"],
                 s=10,
-                alpha=0.5,
+                alpha=min(0.5, 20 / max(len(own), 1) ** 0.5),
                 lw=0,
                 color=PALETTE[number % len(PALETTE)],
                 label=region,
@@ -124,12 +130,22 @@ def plot_against_ceiling(table: pd.DataFrame) -> Figure:
 
 
 def plot_partition(partition: pd.DataFrame) -> Figure:
-    """Draw unique and shared variance, stacked, and beside each other with their intervals.
+    """Draw the parts of the variance, stacked, and beside each other with their intervals.
+
+    Up to three groups the parts are unique and shared variances. More groups have more shared parts
+    than can be told apart, so that Shapley values are stacked instead, and unique variances stand
+    beside them as open points.
 
     Parameters
     ----------
     partition
         Of an `Encoding`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left the stack, whose black line is the r2 of all groups; what is negative hangs below 0.
+        Right each part with its 95 % interval over stimuli.
 
     Raises
     ------
@@ -139,50 +155,63 @@ def plot_partition(partition: pd.DataFrame) -> Figure:
     if partition.empty:
         raise InvalidInputError("variance was not partitioned; give encode partition=True.")
     keys = list(dict.fromkeys(zip(partition["subject"], partition["region"], strict=True)))
-    parts = partition[partition["part"].isin(["unique", "shared"])]
-    names = list(dict.fromkeys(parts["groups"]))
+    groups = list(dict.fromkeys(partition.loc[partition["part"] == "unique", "groups"]))
+    few = len(groups) <= MOST_SHOWN
+    stack = ["unique", "shared"] if few else ["shapley"]
+    names = list(dict.fromkeys(partition.loc[partition["part"].isin(stack), "groups"]))
     colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
-    figure = Figure(figsize=(2.0 + 0.35 * len(names) * len(keys) + 2.4, 3.6), layout="constrained")
+    across = max(4.4, 0.35 * len(names) * len(keys) + 2.4)
+    figure = Figure(figsize=(across + 2.6, 3.8), layout="constrained")
     stacked, beside = figure.subplots(1, 2, width_ratios=[1, 2.2])
     step = 1 / (len(names) + 1.5)
     for place, (subject, region) in enumerate(keys):
-        own = parts[(parts["subject"] == subject) & (parts["region"] == region)]
+        mine = (partition["subject"] == subject) & (partition["region"] == region)
+        own = partition[mine].set_index(["part", "groups"])
         # What is negative hangs below 0, so that heights still add up to the total.
         above, below = 0.0, 0.0
-        for number, row in enumerate(own.itertuples()):
-            value = float(row.r2)
+        for number, name in enumerate(names):
+            row = own.loc[next(part for part in own.index if part[0] in stack and part[1] == name)]
+            value, colour = float(row["r2"]), colours[name]
             bottom = above if value >= 0 else below
-            colour = colours[str(row.groups)]
             stacked.bar(place, value, 0.6, bottom=bottom, color=colour, edgecolor="white", lw=0.6)
             above, below = above + max(value, 0), below + min(value, 0)
-            reach = [[row.r2 - row.low], [row.high - row.r2]]
-            beside.errorbar(
-                place + (number - len(names) / 2) * step,
-                value,
-                yerr=np.maximum(np.nan_to_num(np.array(reach, dtype=float)), 0),
-                fmt="o",
-                ms=5,
-                lw=1.2,
-                color=colour,
-                label=str(row.groups) if place == 0 else None,
-            )
-        total = partition[
-            (partition["subject"] == subject)
-            & (partition["region"] == region)
-            & (partition["part"] == "total")
-        ]["r2"].iloc[0]
+            x = place + (number - (len(names) - 1) / 2) * step
+            _part(beside, x, row, colour, colour, name if place == 0 else None)
+            if not few:
+                _part(beside, x + step / 4, own.loc["unique", name], colour, "white", None)
+        total = float(own.loc["total", "r2"].iloc[0])
         stacked.plot([place - 0.38, place + 0.38], [total, total], color="black", lw=1.4)
     labels = [f"{subject}\n{region}" for subject, region in keys]
+    turned = {"rotation": 50, "ha": "right"} if len(keys) > 2 else {}
     for axis in (stacked, beside):
         axis.axhline(0, color="black", lw=0.8)
-        axis.set_xticks(range(len(keys)), labels, fontsize="small")
+        axis.set_xticks(range(len(keys)), labels, fontsize="small", **turned)
         axis.spines[["top", "right"]].set_visible(False)
-    stacked.set_xlim(-0.6, len(keys) - 0.4)
+        axis.set_xlim(-0.6, len(keys) - 0.4)
     stacked.set_ylabel("r2 of held-out predictions")
-    stacked.set_title("stacked; line: all groups", fontsize="small")
-    beside.set_title("each part, 95 % over stimuli", fontsize="small")
+    stacked.set_title("stacked; line: all groups" if few else "Shapley values", fontsize="small")
+    beside.set_title(
+        "each part, 95 % over stimuli" if few else "filled: Shapley; open: unique; 95 %",
+        fontsize="small",
+    )
     figure.legend(*beside.get_legend_handles_labels(), loc="outside right center", frameon=False)
     return figure
+
+
+def _part(axis: Axes, x: float, row: pd.Series, colour: str, face: str, label: str | None) -> None:
+    """Draw a part of the variance with its interval."""
+    reach = np.array([[row["r2"] - row["low"]], [row["high"] - row["r2"]]], dtype=float)
+    axis.errorbar(
+        x,
+        float(row["r2"]),
+        yerr=np.maximum(np.nan_to_num(reach), 0),
+        fmt="o",
+        ms=5,
+        lw=1.2,
+        color=colour,
+        mfc=face,
+        label=label,
+    )
 
 
 def plot_universality(table: pd.DataFrame) -> Figure:

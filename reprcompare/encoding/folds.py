@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import pandas as pd
 
+from reprcompare.encoding.arguments import check_whole
 from reprcompare.errors import (
     InvalidInputError,
     LabelMismatchError,
@@ -99,8 +100,7 @@ def make_folds(
     [0, 1, 2, 0, 1, 2, 0, 1, 2]
     """
     random = np.random.default_rng(seed)
-    if inner_cv < 2:
-        raise InvalidInputError(f"inner_cv must be at least 2, got {inner_cv}.")
+    check_whole("inner_cv", inner_cv, 2)
     unit, fold, name = _outer(rows, cv, n_blocks, random)
     number = int(fold.max()) + 1
     if number < 2:
@@ -136,15 +136,16 @@ def _outer(
     """Return the unit of every row, the fold of every unit, and what a unit is."""
     if isinstance(cv, pd.Series):
         return _given(rows, cv)
-    if isinstance(cv, bool) or not isinstance(cv, int | str):
+    if isinstance(cv, bool) or not isinstance(cv, int | np.integer | str):
         raise InvalidInputError(
             "cv must be a number of folds, the name of a coordinate, 'blocks', or a Series that "
             f"gives every stimulus its fold; got {cv!r}."
         )
     if cv == BLOCKS:
-        if not 3 <= n_blocks <= len(rows) // FEWEST_ROWS:
+        if check_whole("n_blocks", n_blocks, 3) > len(rows) // FEWEST_ROWS:
             raise InvalidInputError(
-                f"n_blocks must be between 3 and {len(rows) // FEWEST_ROWS}, got {n_blocks}."
+                f"n_blocks={n_blocks} blocks of {len(rows)} rows: expected 3 to "
+                f"{len(rows) // FEWEST_ROWS}, so that every block holds {FEWEST_ROWS} rows or more."
             )
         unit = np.arange(len(rows)) * n_blocks // len(rows)
         return unit, np.arange(n_blocks), "block"
@@ -154,9 +155,21 @@ def _outer(
             raise UnknownNameError(
                 unknown_name("coordinate for cv", cv, [*known, BLOCKS], "the brain's presentations")
             )
+        gaps = rows.loc[rows[cv].isna() | (rows[cv].astype(str) == ""), "stimulus_id"]
+        if len(gaps):
+            raise InvalidInputError(
+                f"cv={cv!r}: {len(gaps)} rows have no value of it (stimuli {listing(gaps, 3)}); "
+                "leave them out, or fold by something that all rows have."
+            )
         unit, levels = _sorted_codes(rows[cv])
         return unit, _dealt(len(levels), min(len(levels), MOST_FOLDS), random), cv
     unit, levels = _sorted_codes(rows["stimulus_id"])
+    if len(levels) < 2 * FEWEST_ROWS:
+        raise NotIdentifiableError(
+            f"folds over stimuli need at least {2 * FEWEST_ROWS} stimuli that brain and predictors "
+            f"share, two folds of {FEWEST_ROWS}; got {len(levels)}. Where stimuli were repeated, "
+            "cv='run' leaves out runs."
+        )
     if not 2 <= cv <= len(levels) // FEWEST_ROWS:
         raise InvalidInputError(
             f"cv={cv} folds of {len(levels)} stimuli: expected 2 to {len(levels) // FEWEST_ROWS}, "
@@ -170,6 +183,7 @@ def _given(rows: pd.DataFrame, cv: pd.Series) -> tuple[np.ndarray, np.ndarray, s
     if not own.index.is_unique:
         raise InvalidInputError("cv gives some stimuli more than one fold; name each once.")
     unit, levels = _sorted_codes(rows["stimulus_id"])
+    own = own.dropna()
     missing = [name for name in levels if name not in own.index]
     if missing:
         raise LabelMismatchError(

@@ -8,6 +8,13 @@ import numpy as np
 from reprcompare.encoding.predictors import Group
 from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
 
+LEAST: Final = 0.1
+"""Variance of a column in the training stimuli, as a fraction of that in all, from which it counts
+when columns are standardised."""
+
+SAFE: Final = (1e-12, 1e15)
+"""Between these, sums of squares of float32 numbers neither vanish nor overflow."""
+
 
 def gram(
     group: Group,
@@ -37,7 +44,10 @@ def gram(
     """
     total = np.zeros((len(positions), len(positions)))
     for block in group.read(positions):
-        columns = centred_columns(block, training).astype(precision)
+        columns = centred_columns(block, training)
+        # Squares of what is very large or small (tesla, say) do not exist in float32.
+        if SAFE[0] < np.abs(columns).max(initial=0) < SAFE[1]:
+            columns = columns.astype(precision)
         total += columns @ columns.T
     return total
 
@@ -50,7 +60,7 @@ def centred_columns(
     Parameters
     ----------
     block, training
-        As for `gram`; columns that are constant in the training stimuli become 0.
+        As for `gram`; columns that are `flat` in the training stimuli become 0.
     divide_again
         Divide a second time, which turns weights of standardised columns into weights of the
         columns as they are.
@@ -59,10 +69,30 @@ def centred_columns(
     columns -= columns.mean(axis=0)
     if training is None:
         return columns
-    deviation = columns[training].std(axis=0)
-    flat = deviation <= 1e-7 * np.abs(columns).max(axis=0, initial=0)
-    divisor = np.where(flat, 1.0, deviation) ** (2 if divide_again else 1)
-    return np.where(flat, 0.0, columns / divisor)
+    left_out = flat(columns, training)
+    deviation = np.where(left_out, 1.0, columns[training].std(axis=0))
+    return np.where(left_out, 0.0, columns / deviation ** (2 if divide_again else 1))
+
+
+def flat(columns: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """Tell which columns hardly vary in the training stimuli, bool of shape (b,).
+
+    Divided by such a deviation, the one held-out stimulus that a pixel or a category is about would
+    lie hundreds of deviations from the rest, and its prediction anywhere.
+
+    Parameters
+    ----------
+    columns : array, shape (n_stimuli, b)
+    training : array of bool, shape (n_stimuli,)
+
+    Returns
+    -------
+    numpy.ndarray
+        True where their variance is below `LEAST` of that over all stimuli.
+    """
+    # A constant has a variance by rounding.
+    least = np.maximum(LEAST**0.5 * columns.std(axis=0), 1e-7 * np.abs(columns).max(axis=0))
+    return np.asarray(columns[training].std(axis=0) <= least)
 
 
 def scale_of(kernel: np.ndarray) -> float:
@@ -115,10 +145,11 @@ def delayed_rows(run: np.ndarray, delay: int) -> tuple[np.ndarray, np.ndarray]:
 
 def check_delays(delays: Sequence[int]) -> tuple[int, ...]:
     """Return delays in order, or say what is wrong with them."""
-    given = tuple(delays)
+    given = tuple(delays) if np.iterable(delays) else ()
     if not given or any(not isinstance(d, int | np.integer) or d < 0 for d in given):
         raise InvalidInputError(
-            f"delays must be whole numbers of presentations, 0 and above, got {delays!r}."
+            "delays must be a list of whole numbers of presentations, 0 and above, such as "
+            f"[1, 2, 3]; got {delays!r}."
         )
     return tuple(sorted({int(d) for d in given}))
 

@@ -1,28 +1,33 @@
 """What would let a model see its test data: checked before a fit, said as a warning and a note."""
 
-import warnings
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from reprcompare.encoding.folds import Folds
 from reprcompare.encoding.predictors import Group
+from reprcompare.encoding.responses import Notes
 from reprcompare.encoding.systems import System
 from reprcompare.errors import listing
+
+MANY: Final = 10
+"""Columns from which on two stimuli are never as good as equal by chance."""
 
 
 class LeakageWarning(UserWarning):
     """Something may have let the model see what it is tested on."""
 
 
-def leak(sentence: str, notes: dict[str, None]) -> None:
-    """Warn, and keep the sentence among the notes of the result."""
-    if sentence not in notes:
-        warnings.warn(sentence, LeakageWarning, stacklevel=3)
-    notes[sentence] = None
+def leak(sentence: str, notes: Notes) -> None:
+    """Keep a sentence among the notes of the result, to be given as a warning as well.
+
+    `encode` warns, because this may be said in another process.
+    """
+    notes[sentence] = LeakageWarning
 
 
-def check_repeats(stimulus_id: np.ndarray, folds: Folds, notes: dict[str, None]) -> None:
+def check_repeats(stimulus_id: np.ndarray, folds: Folds, notes: Notes) -> None:
     """Warn where a stimulus lies in several folds."""
     order = np.unique(stimulus_id, return_inverse=True)[1]
     first = np.full(order.max() + 1, -1)
@@ -38,7 +43,7 @@ def check_repeats(stimulus_id: np.ndarray, folds: Folds, notes: dict[str, None])
         )
 
 
-def check_scaling(scaling: str, folds: Folds, name: str, notes: dict[str, None]) -> None:
+def check_scaling(scaling: str, folds: Folds, name: str, notes: Notes) -> None:
     """Warn where a recording was normalised over rows that folds take apart."""
     if not scaling.startswith("z-scored") or f"within {folds.name}" in scaling:
         return
@@ -50,12 +55,23 @@ def check_scaling(scaling: str, folds: Folds, name: str, notes: dict[str, None])
     )
 
 
+def check_itself(group: Group, neuroid_id: np.ndarray, notes: Notes) -> None:
+    """Warn where a recording holds neuroids of the names that it is to predict."""
+    both = np.intersect1d(group.columns, neuroid_id)
+    if len(both) and not group.is_table:
+        leak(
+            f"{group.name!r} has {len(both)} of the neuroids that it predicts "
+            f"({listing(both, 3)}): if these are the same responses, they predict themselves.",
+            notes,
+        )
+
+
 def check_duplicates(
     groups: Sequence[Group],
     system: System,
     stimulus_id: np.ndarray,
     folds: Folds,
-    notes: dict[str, None],
+    notes: Notes,
 ) -> None:
     """Warn where different stimuli with the same patterns of a recording lie in several folds."""
     for number, group in enumerate(groups):
@@ -64,7 +80,9 @@ def check_duplicates(
         kernel = system.kernel_of(number)
         squares = np.diag(kernel)
         distances = squares[:, None] + squares - 2 * kernel
-        same = distances <= 1e-6 * squares.mean()
+        # In few dimensions different stimuli may lie close; in many, sums in float32 are not exact.
+        tolerance = 1e-6 if len(group.columns) >= MANY else 1e-12
+        same = distances <= tolerance * squares.mean()
         same &= folds.outer[:, None] != folds.outer
         same &= stimulus_id[:, None] != stimulus_id
         if same.any():

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from reprcompare.encoding.arguments import check_numbers, check_whole
 from reprcompare.encoding.fitting import Search, group_weights
 from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
 
@@ -86,17 +87,18 @@ def search_of(
             "n_components belongs to the models 'pca' and 'pls'; this one takes alphas."
         )
     if model.by_alpha:
-        settings = np.sort(np.asarray(ALPHAS if alphas is None else alphas, dtype=float))[::-1]
-        if settings.ndim != 1 or not len(settings) or not (settings > 0).all():
-            raise InvalidInputError(f"alphas must be numbers above 0, got {alphas!r}.")
+        given, expected = ALPHAS if alphas is None else alphas, "penalties, numbers above 0"
+        settings = np.sort(check_numbers("alphas", given, expected))[::-1]
+        if not settings[-1] > 0:
+            raise InvalidInputError(f"alphas must be a list of {expected}, got {alphas!r}.")
     else:
-        settings = np.sort(np.asarray(COMPONENTS if n_components is None else n_components))
-        if settings.ndim != 1 or not len(settings) or not (settings >= 1).all():
-            raise InvalidInputError(
-                f"n_components must be whole numbers from 1, got {n_components!r}."
-            )
-    if n_iter < 0:
-        raise InvalidInputError(f"n_iter must be 0 or more, got {n_iter}.")
+        counts = COMPONENTS if n_components is None else n_components
+        expected = "whole numbers from 1"
+        found = np.sort(check_numbers("n_components", counts, expected))
+        settings = found.astype(int)
+        if (settings != found).any() or settings[0] < 1:
+            raise InvalidInputError(f"n_components must be a list of {expected}, got {counts!r}.")
+    check_whole("n_iter", n_iter, 0)
     weights = (
         group_weights(n_groups, n_iter, seed) if model.banded else np.ones((1, n_groups)) / n_groups
     )

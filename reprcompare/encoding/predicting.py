@@ -1,6 +1,6 @@
 """All candidates on the neuroids of one set of rows: predictions, scores, parts, choices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,18 +11,19 @@ import xarray as xr
 from reprcompare.encoding.fitting import Fit, Search, fit
 from reprcompare.encoding.folds import make_folds
 from reprcompare.encoding.found import Found, Settings
-from reprcompare.encoding.grams import find_kernel
+from reprcompare.encoding.grams import find_kernel, flat
 from reprcompare.encoding.leakage import (
     CHOSEN_ON_TEST,
     check_duplicates,
+    check_itself,
     check_repeats,
     check_scaling,
     leak,
 )
 from reprcompare.encoding.partition import subsets_of
 from reprcompare.encoding.pls import fit_pls
-from reprcompare.encoding.predictors import Candidate
-from reprcompare.encoding.responses import RowSet, ceiling_of
+from reprcompare.encoding.predictors import Candidate, Group
+from reprcompare.encoding.responses import Notes, RowSet, ceiling_of
 from reprcompare.encoding.scores import (
     bootstrap_r2,
     draws_of_units,
@@ -32,6 +33,7 @@ from reprcompare.encoding.scores import (
 )
 from reprcompare.encoding.systems import Stimuli, Systems, systems_of
 from reprcompare.encoding.tally import Tally, by_region
+from reprcompare.errors import listing
 
 CHOSEN: Final = {"nested": "chosen in training rows", "test": "chosen on test rows"}
 """What the tables call the candidate that was chosen, by how it was."""
@@ -60,7 +62,7 @@ class Predicting:
         prepared: xr.Dataset,
         rows: RowSet,
         settings: Settings,
-        notes: dict[str, None],
+        notes: Notes,
     ) -> None:
         self.given, self.prepared, self.rows = given, prepared, rows
         self.settings, self.notes = settings, notes
@@ -82,6 +84,7 @@ class Predicting:
                 for name in ("neuroid_id", "region", "subject")
             }
         )
+        self.mean, self.unit = np.zeros(len(rows.neuroids)), np.ones(len(rows.neuroids))
         self.ceiling = np.full(len(rows.neuroids), np.nan)
         for block in rows.blocks():
             places = self.place[block].to_numpy()
@@ -99,6 +102,8 @@ class Predicting:
         """Fit and score every candidate, and the one that is chosen."""
         for group in (group for candidate in candidates for group in candidate.groups):
             check_scaling(group.scaling, self.folds, f"{group.name!r}", self.notes)
+            check_itself(group, self.owners["neuroid_id"].to_numpy(dtype=str), self.notes)
+            self._note_flat(group)
         choosing = len(candidates) > 1 and self.settings.choose in CHOSEN
         best: dict[str, np.ndarray] = {}
         for candidate in candidates:
@@ -110,24 +115,71 @@ class Predicting:
         return self.found
 
     def responses(self, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Read a block of neuroids: responses (n_rows, b), 0 where broken, and which are broken."""
+        """Read a block of neuroids: responses (n_rows, b), 0 where broken, and which are broken.
+
+        They are centred and divided by their largest value, so that float32 loses nothing of small
+        changes on a large base, whatever their unit; `in_units` takes it back.
+        """
         activity = self.prepared["activity"].isel(neuroid=_slice(block))
         values = activity.transpose("presentation", "neuroid").values[self.rows.presentations]
-        values = np.array(values, dtype=self.settings.precision)
+        values = np.array(values, dtype=float)
         broken = ~np.isfinite(values).all(axis=0)
         if broken.any():
             self.notes[
                 "Neuroids with missing or infinite values in rows of their subject have no score."
             ] = None
             values[:, broken] = 0
-        return values, broken
+        mean = values.mean(axis=0)
+        values -= mean
+        unit = np.abs(values).max(axis=0)
+        flat = unit <= 1e-12 * np.abs(mean)
+        values[:, flat] = 0
+        unit[flat] = 1
+        if self.settings.model == "pls":  # components weigh neuroids by their variance
+            unit[:] = unit.max()
+        values /= unit
+        folds = range(self.folds.number)
+        constant = [np.ptp(values[self.folds.outer == fold], axis=0) == 0 for fold in folds]
+        if (np.any(constant, axis=0) & ~broken).any():
+            self.notes["Neuroids whose responses are the same in all rows of a fold have no r."] = (
+                None
+            )
+        places = self.place[block].to_numpy()
+        self.mean[places], self.unit[places] = mean, unit
+        return values.astype(self.settings.precision), broken
+
+    def in_units(self, predicted: np.ndarray) -> np.ndarray:
+        """Return predictions (n_rows, n_neuroids) in the units of the brain."""
+        return (predicted * self.unit + self.mean).astype(self.settings.precision)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield places of neuroids that are predicted at once."""
+        return self.rows.blocks(together=self.settings.model == "pls")
+
+    def _positions(self, group: Group) -> np.ndarray:
+        """Return where a group has the stimuli of the rows."""
+        return pd.Index(group.stimulus_id).get_indexer(pd.Index(self.stimulus_id))
+
+    def _note_flat(self, group: Group) -> None:
+        """Say where columns of labels vary in held-out stimuli only."""
+        if not group.is_table or self.settings.standardise is False:
+            return
+        values = np.concatenate(list(group.read(self._positions(group))), axis=1)
+        found = np.zeros(values.shape[1], dtype=bool)
+        for fold in range(self.folds.number):
+            training = np.zeros(len(values), dtype=bool)
+            training[self.code[self.folds.outer != fold]] = True
+            found |= flat(values, training) & (np.ptp(values, axis=0) > 0)
+        if found.any():
+            self.notes[
+                f"{group.name!r}: {found.sum()} of {len(found)} columns "
+                f"({listing(group.columns[found], 3)}) hardly vary in the training stimuli of some "
+                "fold, so nothing is predicted from them there. A level of a category is a column."
+            ] = None
 
     def _systems(self, candidate: Candidate) -> Systems:
         settings = self.settings
-        positions = [
-            pd.Index(group.stimulus_id).get_indexer(pd.Index(self.stimulus_id))
-            for group in candidate.groups
-        ]
+        positions = [self._positions(group) for group in candidate.groups]
         stimuli = Stimuli(positions, self.code, self.rows.run(), settings.delays)
         systems = systems_of(
             candidate.groups,
@@ -171,7 +223,7 @@ class Predicting:
         chosen = np.full((self.folds.number, n), np.nan)
         split = len(candidate.groups) > 1 and settings.model != "pls"
         weights: list[list[np.ndarray]] = []
-        for block in self.rows.blocks():
+        for block in self.blocks():
             places = self.place[block].to_numpy()
             values, broken = self.responses(block)
             fitted = self._fit(
@@ -182,7 +234,7 @@ class Predicting:
             if keep:
                 predicted[:, places] = np.where(broken, np.nan, fitted.predicted)
             if settings.weights:
-                weights.append(fitted.columns)
+                weights.append([part * self.unit[places] for part in fitted.columns])
             owners = self.owners.iloc[places]
             self._add(candidate.name, places, np.where(broken, np.nan, values), fitted.predicted)
             if fitted.by_group is not None:
@@ -191,7 +243,7 @@ class Predicting:
                 self._add_subsets(candidate, systems, owners, values, broken, fitted.predicted)
         self.found.setting[candidate.name] = chosen
         if settings.predictions:
-            self.found.predicted[candidate.name] = predicted
+            self.found.predicted[candidate.name] = self.in_units(predicted)
         if weights:
             self.found.weights[candidate.name] = [
                 np.concatenate(parts, axis=1) for parts in zip(*weights, strict=True)
@@ -299,7 +351,7 @@ class Predicting:
         name = CHOSEN[self.settings.choose]
         if self.settings.choose == "test":
             leak(CHOSEN_ON_TEST, self.notes)
-        for block in self.rows.blocks():
+        for block in self.blocks():
             places = self.place[block].to_numpy()
             values, broken = self.responses(block)
             self._add(name, places, np.where(broken, np.nan, values), best["predicted"][:, places])
@@ -314,7 +366,7 @@ class Predicting:
                 )
             )
         if self.settings.predictions:
-            self.found.predicted[name] = best["predicted"]
+            self.found.predicted[name] = self.in_units(best["predicted"])
 
 
 def _slice(places: np.ndarray) -> slice | np.ndarray:

@@ -81,12 +81,21 @@ def candidates_of(predictors: Predictors) -> list[Candidate]:
         If something else was given, or nothing.
     """
     if isinstance(predictors, xr.Dataset) and "activity" in predictors:
+        if not predictors.sizes.get("neuroid"):
+            raise InvalidInputError("the predicting recording has no neuroids.")
         return [Candidate(group.name, [group]) for group in _by_region(predictors)]
     if isinstance(predictors, Mapping) and not isinstance(predictors, xr.Dataset | pd.DataFrame):
         if not predictors:
             raise InvalidInputError("predictors is an empty mapping; name at least one group.")
         groups = [_group(str(name), item) for name, item in predictors.items()]
         return [Candidate(" + ".join(group.name for group in groups), groups)]
+    if not isinstance(predictors, xr.Dataset | pd.DataFrame | pd.Series):
+        raise InvalidInputError(
+            "predictors must be a recording, a DataFrame of labels indexed by stimulus id, or a "
+            f"mapping of names to these, got a {type(predictors).__name__}. "
+            "reprcompare.load_brain opens a file, reprcompare.recording.build_recording takes an "
+            "array."
+        )
     return [Candidate("labels", [_group("labels", predictors)])]
 
 
@@ -102,7 +111,8 @@ def _group(name: str, given: object) -> Group:
         return _of_table(name, given)
     raise InvalidInputError(
         f"predictors {name!r} must be a recording or a DataFrame of labels indexed by stimulus id, "
-        f"got a {type(given).__name__}."
+        f"got a {type(given).__name__}"
+        + (" without activity or labels." if isinstance(given, xr.Dataset) else ".")
     )
 
 
@@ -154,16 +164,30 @@ def _of_table(name: str, table: pd.DataFrame) -> Group:
             f"{listing(index[index.duplicated()].unique(), 3)}; give each one row."
         )
     if table.shape[1] == 0:
-        raise InvalidInputError(f"the table {name!r} has no columns.")
+        raise InvalidInputError(f"the table {name!r} has no columns beside the stimulus ids.")
+    if len(table) == 0:
+        raise InvalidInputError(f"the table {name!r} has no rows.")
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()].unique()
+        raise InvalidInputError(f"the table {name!r} has two columns named {listing(twice, 3)}.")
     # Stimuli that lack a label cannot be predicted from it.
     whole = table.set_axis(index).dropna()
+    if not len(whole):
+        gaps = table.columns[table.isna().any()]
+        raise InvalidInputError(
+            f"no stimulus of the table {name!r} has all labels; values are missing in "
+            f"{listing(gaps, 3)}. Leave such columns out or fill them."
+        )
     coded = {str(column): columns_of(whole[column]) for column in whole.columns}
     names = [
         column if values.shape[1] == 1 else f"{column}.{level}"
         for column, values in coded.items()
-        for level in range(values.shape[1])
+        for level in ([""] if values.shape[1] == 1 else pd.Categorical(whole[column]).categories)
     ]
     matrix = np.concatenate(list(coded.values()), axis=1)
+    if not np.isfinite(matrix).all():
+        broken = np.array(names)[~np.isfinite(matrix).all(axis=0)]
+        raise InvalidInputError(f"the table {name!r} has infinite values in {listing(broken, 3)}.")
 
     def read(positions: np.ndarray) -> Iterator[np.ndarray]:
         yield matrix[positions]

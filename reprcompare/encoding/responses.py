@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from os import PathLike
+from typing import Final, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from reprcompare.errors import InvalidInputError, LabelMismatchError, NotIdentif
 from reprcompare.measurement import average, noise_ceiling, shown, spearman_brown, split_half
 from reprcompare.measurement.parts import require_responses
 from reprcompare.recording import check_structure, label_table, labels_of
+
+Notes: TypeAlias = dict[str, type[Warning] | None]
+"""Sentences on what was done, in order, and the warning that each is also given as, if any."""
 
 BLOCK_VALUES: Final = 40_000_000
 """Neuroids are predicted in blocks of about so many responses, so that memory does not grow."""
@@ -37,15 +41,24 @@ class RowSet:
     presentations: np.ndarray
     neuroids: np.ndarray
 
-    def by_subject(self, brain: xr.Dataset) -> Iterator["RowSet"]:
-        """Yield the neuroids of every subject by themselves."""
-        owners = brain["subject"].values[self.neuroids]
-        for subject in pd.unique(owners):
-            yield replace(self, neuroids=self.neuroids[owners == subject])
+    def by_region(self, brain: xr.Dataset) -> Iterator["RowSet"]:
+        """Yield the neuroids of every region of every subject by themselves."""
+        owners = [brain[name].values[self.neuroids] for name in ("subject", "region")]
+        codes, names = pd.MultiIndex.from_arrays(owners).factorize()
+        for code in range(len(names)):
+            yield replace(self, neuroids=self.neuroids[codes == code])
 
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Yield places of neuroids that are predicted at once."""
+    def blocks(self, together: bool = False) -> Iterator[np.ndarray]:
+        """Yield places of neuroids that are predicted at once.
+
+        Parameters
+        ----------
+        together
+            Whether neuroids are not told apart by the model, so that all must be one block.
+        """
         step = max(64, BLOCK_VALUES // len(self.presentations))
+        if together:
+            step = len(self.neuroids)
         for start in range(0, len(self.neuroids), step):
             yield self.neuroids[start : start + step]
 
@@ -70,10 +83,16 @@ def prepared_rows(brain: xr.Dataset, keep: bool) -> xr.Dataset:
     Raises
     ------
     InvalidInputError
-        If an axis of time or training is left.
+        If it is no recording, or an axis of time or training is left.
     NotIdentifiableError
         If what was given holds no responses.
     """
+    if isinstance(brain, str | PathLike | np.ndarray | xr.DataArray | pd.DataFrame):
+        raise InvalidInputError(
+            f"the brain must be a recording (an xarray.Dataset), got a {type(brain).__name__}; "
+            "reprcompare.load_brain opens a file, reprcompare.recording.build_recording takes an "
+            "array."
+        )
     require_responses(brain, "encoding")
     check_structure(brain)
     for axis in ("time_bin", "training_step"):
@@ -88,7 +107,7 @@ def prepared_rows(brain: xr.Dataset, keep: bool) -> xr.Dataset:
 
 
 def row_sets(
-    brain: xr.Dataset, candidates: Sequence[Candidate], keep_time: bool, notes: dict[str, None]
+    brain: xr.Dataset, candidates: Sequence[Candidate], keep_time: bool, notes: Notes
 ) -> list[RowSet]:
     """Join a prepared recording with predictors.
 
@@ -150,7 +169,11 @@ def row_sets(
         if len(rows)
     ]
     if not sets:
-        raise NotIdentifiableError("no subject of the brain was shown the shared stimuli.")
+        raise NotIdentifiableError(
+            "no subject of the brain was shown the shared stimuli."
+            if len(owners)
+            else "the brain has no neuroids."
+        )
     return sets
 
 
@@ -179,7 +202,7 @@ def ceiling_of(
     single: bool,
     method: str,
     within: str | None,
-    notes: dict[str, None],
+    notes: Notes,
 ) -> np.ndarray:
     """Return the largest R2 that a row of these neuroids allows; NaN where it is unknown.
 

@@ -103,8 +103,12 @@ def draws_of_units(folds: Folds, n_draws: int, seed: int = 0) -> np.ndarray:
 def bootstrap_r(
     draws: np.ndarray, responses: np.ndarray, predicted: np.ndarray, outer: np.ndarray
 ) -> np.ndarray:
-    """Return r of every draw, (n_draws, n_targets); parameters as for `correlation`."""
-    return _mean_correlation(draws, responses, predicted, outer)
+    """Return r of every draw, (n_draws, n_targets); parameters as for `correlation`.
+
+    A fold in which a draw has no two different responses, as happens with rare events, does not
+    count in that draw.
+    """
+    return _mean_correlation(draws, responses, predicted, outer, drawn=True)
 
 
 def bootstrap_r2(draws: np.ndarray, responses: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -116,10 +120,14 @@ def bootstrap_r2(draws: np.ndarray, responses: np.ndarray, predicted: np.ndarray
 
 
 def _mean_correlation(
-    draws: np.ndarray, responses: np.ndarray, predicted: np.ndarray, outer: np.ndarray
+    draws: np.ndarray,
+    responses: np.ndarray,
+    predicted: np.ndarray,
+    outer: np.ndarray,
+    drawn: bool = False,
 ) -> np.ndarray:
     summed = np.zeros((len(draws), responses.shape[1]))
-    share = np.zeros((len(draws), 1))
+    share = np.zeros_like(summed)
     for rows in _folds(outer):
         weights = draws[:, rows].astype(responses.dtype)
         y, p = responses[rows], predicted[rows]
@@ -132,13 +140,14 @@ def _mean_correlation(
             # Float32 leaves a constant with a variance that is tiny, but not 0.
             floor = 1e-10 if responses.dtype == np.float32 else 1e-24
             ly, lp = np.square(y).mean(axis=0), np.square(p).mean(axis=0)
-            r = cross / np.sqrt(vy * vp)
+            r = np.clip(cross / np.sqrt(vy * vp), -1, 1)
             r = np.where((vp <= floor * lp) | (lp <= floor * ly), 0.0, r)
             r = np.where(vy > floor * ly, r, np.nan)
-        drawn = n > 0
-        summed += np.where(drawn, r, 0.0) * n
-        share += n
-    return summed / share
+        counts = (n > 0) & (np.isfinite(r) | (not drawn))
+        summed += np.where(counts, r, 0.0) * n
+        share += np.where(counts, n, 0.0)
+    with np.errstate(invalid="ignore"):
+        return summed / share
 
 
 def _folds(outer: np.ndarray) -> Iterator[np.ndarray]:

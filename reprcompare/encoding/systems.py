@@ -15,7 +15,7 @@ from reprcompare.encoding.grams import (
 )
 from reprcompare.encoding.predictors import Group
 from reprcompare.encoding.spectral import Split, centred, from_columns, from_kernel
-from reprcompare.errors import NotIdentifiableError
+from reprcompare.errors import InvalidInputError, NotIdentifiableError
 
 if TYPE_CHECKING:
     import torch
@@ -229,6 +229,10 @@ def _by_stimulus(dual: np.ndarray, stimuli: Stimuli, delay: int) -> np.ndarray:
 
 
 def _checked(scale: float, largest: float, name: str) -> float:
+    if not np.isfinite(scale):
+        raise InvalidInputError(
+            f"predictors {name!r} are so large that their squares overflow; divide them."
+        )
     if not scale > 1e-12 * max(largest, 1e-300):
         raise NotIdentifiableError(
             f"predictors {name!r} are the same for all stimuli, so nothing can be predicted from "

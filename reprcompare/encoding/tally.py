@@ -99,10 +99,19 @@ def by_region(owners: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
 
 
 def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 95 % percentiles of draws, (n_draws, ...); NaN where there are none."""
+    """Return the 95 % percentiles of draws, (n_draws, ...); NaN where there are none.
+
+    Draws that are NaN, in which nothing varied, do not count.
+    """
     if len(draws) == 0:
         return np.full(draws.shape[1:], np.nan), np.full(draws.shape[1:], np.nan)
     low, high = np.quantile(draws, TAIL, axis=0)
+    gaps = np.isnan(draws)
+    some = gaps.any(axis=0) & ~gaps.all(axis=0)
+    if some.any():  # nanquantile is slow, and seldom needed
+        found = np.nanquantile(draws[..., some] if draws.ndim > 1 else draws, TAIL, axis=0)
+        low, high = np.where(some, np.nan, low), np.where(some, np.nan, high)
+        low[some], high[some] = found
     return low, high
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
+from reprcompare.encoding.arguments import check_computation, check_whole
 from reprcompare.encoding.fitting import fit
 from reprcompare.encoding.folds import make_folds
 from reprcompare.encoding.grams import gram
@@ -17,7 +18,12 @@ from reprcompare.encoding.predictors import Group, candidates_of, joined
 from reprcompare.encoding.responses import prepared_rows
 from reprcompare.encoding.scores import correlation, fold_centred
 from reprcompare.encoding.systems import Stimuli, systems_of
-from reprcompare.errors import InvalidInputError, NotIdentifiableError
+from reprcompare.errors import (
+    InvalidInputError,
+    LabelMismatchError,
+    NotIdentifiableError,
+    listing,
+)
 from reprcompare.recording import common_stimuli, labels_of, select
 
 SENTENCE: Final = (
@@ -121,8 +127,10 @@ def universality(
     >>> (found.table.groupby("component")["universality"].min() > 0.9).tolist()
     [True, False]
     """
-    if n_components < 1:
-        raise InvalidInputError(f"n_components must be at least 1, got {n_components}.")
+    check_whole("n_components", n_components, 1)
+    check_whole("cv", cv, 2)
+    check_whole("seed", seed, 0)
+    check_computation(precision, device)
     networks = [part for item in _named(recordings) for part in _networks(*item)]
     names = list(dict.fromkeys(part.name for part in networks))
     if len(names) < 2:
@@ -136,13 +144,14 @@ def universality(
             replace(part, kind="brain")
             for part in _networks("brain", prepared_rows(brain, keep=False))
         ]
+    _check_shared([*networks, *sources])
     ids, positions = common_stimuli(*(part.group.stimulus_id for part in [*networks, *sources]))
     order = np.argsort(ids)
     where = [places[order] for places in positions]
     folds = make_folds(pd.DataFrame({"stimulus_id": ids[order]}), cv, inner_cv, seed=seed)
     search = search_of(find_model("ridge", 1)[1], 1, alphas, None, 0, seed)
     found = [
-        _components(gram(part.group, places, precision="float64"), n_components)
+        _components(part, gram(part.group, places, precision="float64"), n_components)
         for part, places in zip(networks, where, strict=False)
     ]
     rows = []
@@ -197,16 +206,44 @@ class _Part:
 
 def _named(
     recordings: Mapping[str, xr.Dataset] | Sequence[xr.Dataset],
-) -> Iterator[tuple[str, xr.Dataset]]:
+) -> list[tuple[str, xr.Dataset]]:
     if isinstance(recordings, xr.Dataset):
-        yield "", recordings
-    elif isinstance(recordings, Mapping):
-        yield from recordings.items()
+        return [("", recordings)]
+    if isinstance(recordings, Mapping):
+        found = [(str(name), item) for name, item in recordings.items()]
+    elif isinstance(recordings, list | tuple):
+        found = [("", item) for item in recordings]
     else:
-        names = [str(item.attrs.get("identifier") or "") for item in recordings]
-        distinct = len(set(names)) == len(names)
-        for number, (name, item) in enumerate(zip(names, recordings, strict=True)):
-            yield (name if distinct else f"{name or 'network'} {number + 1}"), item
+        raise InvalidInputError(
+            "universality takes a mapping of names to recordings, a list of recordings, or one "
+            f"recording of several subjects, got a {type(recordings).__name__}."
+        )
+    for name, item in found:
+        if not isinstance(item, xr.Dataset):
+            raise InvalidInputError(
+                f"network {name!r} must be a recording (an xarray.Dataset), got a "
+                f"{type(item).__name__}; reprcompare.load_brain opens a file, "
+                "reprcompare.recording.build_recording takes an array."
+            )
+    if isinstance(recordings, Mapping):
+        return found
+    names = [str(item.attrs.get("identifier") or "") for item in recordings]
+    if len(set(names)) < len(names):
+        names = [f"{name or 'network'} {place}" for place, name in enumerate(names, start=1)]
+    return list(zip(names, recordings, strict=True))
+
+
+def _check_shared(parts: "Sequence[_Part]") -> None:
+    """Name the first network or brain that shares no stimulus with those before it."""
+    shared = set(parts[0].group.stimulus_id)
+    for part in parts:
+        own = part.group.stimulus_id
+        if not shared & set(own):
+            raise LabelMismatchError(
+                f"{part.name!r} shares no stimulus with the rest: it has {listing(own, 3)}, they "
+                f"{listing(sorted(shared), 3)}. Use the same ids for the same stimuli."
+            )
+        shared &= set(own)
 
 
 def _networks(name: str, recording: xr.Dataset) -> Iterator[_Part]:
@@ -231,14 +268,16 @@ def _sources(networks: Sequence[_Part]) -> list[_Part]:
     return [*networks, *whole]
 
 
-def _components(kernel: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+def _components(part: _Part, kernel: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Return scores of the leading components, each of variance 1, and fractions of variance."""
     means = kernel.mean(axis=0)
     values, vectors = np.linalg.eigh(kernel - means - means[:, None] + means.mean())
     values, vectors = values[::-1], vectors[:, ::-1]
     number = min(most, int((values > 1e-10 * values[0]).sum()))
     if number == 0:
-        raise NotIdentifiableError("a network's region does not vary over stimuli.")
+        raise NotIdentifiableError(
+            f"{part.name!r}, {part.region!r} is the same for all stimuli, so it has no components."
+        )
     return vectors[:, :number] * np.sqrt(len(kernel)), values[:number] / values.clip(0).sum()
 
 

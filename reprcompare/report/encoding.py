@@ -46,7 +46,8 @@ def encoding_section(result: Encoding, title: str = "Encoding models") -> Sectio
                 result.plot_partition(),
                 "What groups of predictors explain alone and together (r2 of held-out "
                 "predictions). Left: stacked, what is negative hangs below 0, the black line is "
-                "the whole. Right: the same parts with 95 % intervals over stimuli.",
+                "the whole. Right: the same parts with 95 % intervals over stimuli. Of more than "
+                "three groups, parts are Shapley values, with unique variances as open points.",
                 result.partition,
             )
         )

@@ -22,7 +22,7 @@ def test_scores_stand_under_their_ceiling(simulated):
     assert [text.get_text() for text in axis.get_xticklabels()] == [
         "early",
         "late",
-        "chosen in training rows",
+        "chosen in\ntraining rows",
     ]
     bands = [patch.get_bbox() for patch in axis.patches]
     assert any(band.y0 == pytest.approx(found.regions["ceiling"].min()) for band in bands)
@@ -40,6 +40,18 @@ def test_stacked_parts_add_up_to_the_line_of_the_total(encoded):
     centres = [round(patch.get_x() + patch.get_width() / 2) for patch in axis.patches]
     totals = encoded.partition.query("part == 'total'")["r2"].to_numpy()
     np.testing.assert_allclose(heights.groupby(centres).sum(), totals)
+
+
+def test_of_many_groups_shapley_values_are_stacked_with_a_colour_each(simulated):
+    network, brain, _ = simulated()
+    late, early = (select(network, region=name) for name in ("late", "early"))
+    parts = {"late": late, "early": early, "c": late.isel(neuroid=[0]), "d": late.isel(neuroid=[1])}
+    found = encode(parts, brain, "ridge", partition=True, n_bootstrap=20)
+    figure = found.plot_partition()
+    heights = sorted(patch.get_height() for patch in figure.axes[0].patches)
+    shapley = found.partition.query("part == 'shapley'")["r2"]
+    np.testing.assert_allclose(heights, sorted(shapley))
+    assert len({patch.get_facecolor() for patch in figure.axes[0].patches}) == 4
 
 
 def test_what_was_not_computed_is_not_drawn(simulated):

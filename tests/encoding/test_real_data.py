@@ -37,7 +37,7 @@ def test_unpenalised_finger_labels_predict_the_mean_of_the_other_runs(data_dir):
 
 def test_what_cannot_be_asked_of_five_fingers_gets_a_sentence(data_dir):
     brain = select(load_brain("finger7T", data_dir), subject="subject-1")
-    with pytest.raises(ValueError, match="every fold holds 3 stimuli or more"):
+    with pytest.raises(ValueError, match="at least 6 stimuli .* cv='run' leaves out runs"):
         encode(contrasts(), brain)
     constant = pd.DataFrame({"x": 1.0}, index=contrasts().index)
     warnings.simplefilter("ignore", LeakageWarning)
