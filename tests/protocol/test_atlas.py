@@ -10,6 +10,7 @@ from reprcompare.protocol.bench import Bench, Outcome
 from reprcompare.protocol.kinds import ANALYSES
 from reprcompare.protocol.kinds.atlas import AtlasTable, run
 from reprcompare.protocol.sweep import Cell
+from reprcompare.report.atlas import factors_of
 
 
 @pytest.fixture
@@ -73,6 +74,19 @@ def test_an_atlas_can_be_stricter_than_its_recordings(bench):
         run(atlas(criterion=1.0), bench)
 
 
+def test_settings_that_follow_from_others_are_no_factors(bench):
+    """Networks are still found by all settings, which their names hold."""
+    whole, part = run(atlas(), bench).tables, run(atlas(factors=["coding"]), bench).tables
+    assert factors_of(part["table"]) == ["coding"]
+    assert part["table"].hard.equals(whole["table"].hard)
+    assert set(part["levels"].factor) == {"coding"}
+    # Settings that differ in what is no factor are one.
+    assert set(part["levels"].n_settings) == {1}
+    message = "no factor 'code' in the sweep; did you mean 'coding'"
+    with pytest.raises(ProtocolError, match=message):
+        run(atlas(factors=["code"]), bench)
+
+
 def test_an_atlas_needs_its_features_and_a_sweep(bench):
     with pytest.raises(ProtocolError, match="the audit 'audit' has no feature 'easy'"):
         run(atlas(easy="easy"), bench)
@@ -107,3 +121,15 @@ def test_the_shipped_atlas_has_the_settings_that_it_says():
     assert sum(cell.tables["recording"]["networks"].n_networks for cell in cells) == 2560
     swept = pd.DataFrame([cell.settings for cell in cells])
     assert swept.nunique().to_dict() == {"network": 5, "training": 8, "task": 4, "coding": 2}
+
+
+def test_the_shipped_atlas_of_architectures_has_ten_networks_in_every_setting():
+    protocol = read_protocol("atlas_architectures")
+    assert all(cell.tables["recording"]["networks"].n_networks == 10 for cell in protocol.cells)
+    atlas = next(table for table in protocol.analyses if table.name == "atlas")
+    swept = pd.DataFrame([cell.settings for cell in protocol.cells])
+    settings = swept[atlas.factors].drop_duplicates()
+    assert len(settings) == len(protocol.cells) == 36
+    assert settings.nunique().to_dict() == {"network": 6, "training": 2, "task": 2, "coding": 2}
+    # The layer follows from the architecture.
+    assert (swept.astype(str).groupby("network").layers.nunique() == 1).all()

@@ -5,7 +5,7 @@ from typing import Annotated
 import pandas as pd
 from pydantic import Field
 
-from reprcompare.errors import ProtocolError
+from reprcompare.errors import ProtocolError, unknown_name
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome, plain, suffix_of
 from reprcompare.protocol.schema import Analysis, AuditName
 from reprcompare.report.atlas import atlas_section
@@ -21,20 +21,31 @@ VALUES = ("hard", "easy", "easy - hard")
 
 
 class AtlasTable(Analysis):
-    """``kind = "atlas"``: of the shares that an audit found, over the settings of the sweep."""
+    """``kind = "atlas"``: of the shares that an audit found, over the settings of the sweep.
+
+    `factors` are the settings that are told apart, all by default; those that follow from others,
+    such as the layer that an architecture is recorded in, are left out.
+    """
 
     audit: AuditName
     easy: str = "easy"
     hard: str = "hard"
+    factors: list[str] | None = None
     criterion: Annotated[float | None, Field(ge=0, le=1)] = None
 
 
 def run(table: AtlasTable, bench: Bench) -> Outcome:
     """Put one row a network on one table, and describe it by factor."""
-    factors = list(bench.cells[0].settings)
-    if not factors:
+    settings = list(bench.cells[0].settings)
+    if not settings:
         raise ProtocolError(f"analysis {table.name!r}: an atlas needs a [sweep].")
-    networks = _networks(table, bench, factors)
+    factors = settings if table.factors is None else table.factors
+    for factor in factors:
+        if factor not in settings:
+            raise ProtocolError(
+                f"analysis {table.name!r}: {unknown_name('factor', factor, settings, 'the sweep')}"
+            )
+    networks = _networks(table, bench, settings, factors)
     if not networks["counted"].any():
         raise ProtocolError(
             f"analysis {table.name!r}: no network reached its criterion in any setting."
@@ -60,7 +71,9 @@ def run(table: AtlasTable, bench: Bench) -> Outcome:
     return outcome
 
 
-def _networks(table: AtlasTable, bench: Bench, factors: list[str]) -> pd.DataFrame:
+def _networks(
+    table: AtlasTable, bench: Bench, settings: list[str], factors: list[str]
+) -> pd.DataFrame:
     """Return one row a network; those that are not counted have no shares."""
     audited = bench.outcomes[table.audit].tables["table"]
     last = audited.groupby("subject", sort=False)["region"].transform("last")
@@ -74,14 +87,14 @@ def _networks(table: AtlasTable, bench: Bench, factors: list[str]) -> pd.DataFra
             )
     networks = bench.networks[bench.networks["recording"].isin(audited["recording"])]
     networks = networks.assign(seed=networks["subject"]).reset_index(drop=True)
-    for factor in factors:
-        networks[factor] = networks[factor].map(plain)
+    for setting in settings:
+        networks[setting] = networks[setting].map(plain)
     if table.criterion is not None:
         above = networks["lowest_accuracy"] > table.criterion
         networks["counted"] = networks["counted"].astype(bool) & above
     names = [
-        seed + suffix_of(dict(zip(factors, row, strict=True)))
-        for seed, *row in networks[["seed", *factors]].itertuples(index=False)
+        seed + suffix_of(dict(zip(settings, row, strict=True)))
+        for seed, *row in networks[["seed", *settings]].itertuples(index=False)
     ]
     # Networks that are not counted were not audited, or are above a lower criterion only.
     found = shares.reindex(names).reset_index(drop=True).where(networks["counted"])
