@@ -11,12 +11,12 @@ correlation distances. So subjects share stimulus-specific signal and differ fro
 - equal: two models have the shared features, each beside 10 features of its own. They are equally
   good, and the difference is a true null.
 - ceiling: the model is the mean RDM of as many RDMs as the lower ceiling averages, which share the
-  features with the gain of a middling subject. Its expected score is the lower ceiling but for what
-  the spread of gains costs; that difference, the mean over simulations, is taken off before the
-  test (column `offset`, in standard deviations of the difference).
-- sampled: the same, but the model is the mean RDM of new *subjects*, gains and all. Whether such a
-  model lies above or below the ceiling depends on whom it was made of, which a test of the model at
-  hand is meant to find; its rate is shown for comparison and has no goal.
+  features with one gain. The gain is found beforehand, with other random numbers, such that the
+  expected difference from the lower ceiling is zero (column `gain`); `offset` is what is left of
+  it, the mean over simulations in standard deviations. Nothing is subtracted.
+- sampled: the model is the mean RDM of new *subjects*, gains and all. Whether such a model lies
+  above or below the ceiling depends on whom it was made of, which a test of the model at hand is
+  meant to find; its rate is shown for comparison and has no goal.
 - power: a model with the shared features at 0.4 beside 10 of its own against unrelated; two models
   with gains 1 and 0.7; a model with gain 1 against the ceiling.
 
@@ -37,7 +37,7 @@ from scipy import stats
 
 from reprcompare.comparison.inference import (
     Interval,
-    ceiling_interval,
+    ceiling_test,
     difference_interval,
     score_interval,
     score_models,
@@ -46,7 +46,9 @@ from reprcompare.geometry import (
     Comparator,
     ceiling_terms,
     find_comparator,
+    noise_ceiling,
     pooling_form,
+    score_rdms,
     unrelated_test,
 )
 
@@ -59,9 +61,13 @@ POWER_EVERY = 5
 CHUNK = 50
 """Simulations with one seed; what is finished is kept when the script is stopped."""
 LEVEL = 0.05
+GAINS = np.array([0.8, 1.0, 1.2])
+"""Where the difference from the ceiling is found, to be interpolated."""
+DRAWS_FOR_GAIN = {20: 1000, 92: 500, 200: 300}
+"""By the number of stimuli; the mean difference is known to 0.03 to 0.06 of its spread."""
 COLUMNS = (
     *("comparator", "n_subjects", "n_stimuli", "null", "test", "n_simulations"),
-    *("rejected", "covers", "goal", "offset", "cpu_seconds_of_part"),
+    *("rejected", "covers", "goal", "gain", "offset", "cpu_seconds_of_part"),
 )
 CELLS = [
     (comparator, subjects, stimuli)
@@ -106,6 +112,7 @@ def simulate_scores(
     n_subjects: int,
     rng: np.random.Generator,
     power: bool,
+    gain: float,
 ) -> Found:
     """Scores and their differences in one simulated experiment."""
     n_stimuli = len(shared)
@@ -135,39 +142,51 @@ def simulate_ceiling(
     n_subjects: int,
     rng: np.random.Generator,
     power: bool,
+    gain: float,
 ) -> Found:
     """Differences from the lower ceiling in one simulated experiment."""
     brains = draw_subjects(rng, shared, n_subjects)
     bound = ceiling_terms(brains, comparator)
-    models = {"ceiling": _mean_of_others(rng, shared, n_subjects, comparator, spread=0)}
+    others = rng.normal(size=(n_subjects - 1, len(shared), SUBJECT))
+    models = {"ceiling": mean_of_others(gain * shared, others, comparator)}
     if power:
-        models["sampled"] = _mean_of_others(rng, shared, n_subjects, comparator, spread=0.3)
+        sampled = draw_subjects(rng, shared, n_subjects - 1)
+        models["sampled"] = pooling_form(sampled, comparator).sum(axis=0)
         models["power"] = draw_model(rng, shared, 1)
-    scored = score_models([x[None] for x in models.values()], brains, comparator)
     found = {}
+    scored = score_models([x[None] for x in models.values()], brains, comparator)
     for null, one in zip(models, scored, strict=True):
-        interval = ceiling_interval(one, bound, len(shared), "both")
-        assert interval is not None
-        found[null, "p_ceiling"] = of_interval(interval)
+        p = ceiling_test(one, brains, comparator, bound, len(shared), "both")
+        found[null, "p_ceiling"] = (one.score - bound.mean, np.nan, np.nan, p)
     return found
 
 
-def _mean_of_others(
-    rng: np.random.Generator,
-    shared: np.ndarray,
-    n_subjects: int,
-    comparator: Comparator,
-    spread: float,
-) -> np.ndarray:
-    others = draw_subjects(rng, shared, n_subjects - 1, spread)
-    return pooling_form(others, comparator).sum(axis=0)
+def mean_of_others(features: np.ndarray, others: np.ndarray, comparator: Comparator) -> np.ndarray:
+    """Mean RDM of subjects that have these features beside those of their own."""
+    rdms = np.stack([rdm_of(np.hstack([features, own])) for own in others])
+    return pooling_form(rdms, comparator).sum(axis=0)
+
+
+def gain_at_ceiling(comparator: Comparator, n_subjects: int, n_stimuli: int) -> float:
+    """Find the gain with which `mean_of_others` is expected to score as the lower ceiling does."""
+    rng = np.random.default_rng([n_subjects, n_stimuli, len(PARTS)])
+    differences = np.zeros(len(GAINS))
+    for _ in range(DRAWS_FOR_GAIN[n_stimuli]):
+        shared = rng.normal(size=(n_stimuli, SHARED))
+        brains = draw_subjects(rng, shared, n_subjects)
+        others = rng.normal(size=(n_subjects - 1, n_stimuli, SUBJECT))
+        models = np.stack([mean_of_others(g * shared, others, comparator) for g in GAINS])
+        lower = noise_ceiling(brains, comparator, n_permutations=0).lower
+        differences += score_rdms(models, brains, comparator).mean(axis=1) - lower
+    roots = np.roots(np.polyfit(GAINS, differences, 2))
+    return float(min(roots[np.isreal(roots)].real, key=lambda root: abs(root - 1)))
 
 
 PARTS = {"scores": simulate_scores, "ceiling": simulate_ceiling}
 
 
 def draw_chunk(
-    part: str, name: str, n_subjects: int, n_stimuli: int, chunk: int, n_simulations: int
+    part: str, name: str, n_subjects: int, n_stimuli: int, chunk: int, gain: float
 ) -> pd.DataFrame:
     """Simulate some experiments of a cell: a row each and test."""
     comparator = find_comparator(name)
@@ -176,13 +195,13 @@ def draw_chunk(
     rng = np.random.default_rng(seed)
     start = time.process_time()
     rows = []
-    for k in range(n_simulations):
+    for k in range(CHUNK):
         shared = rng.normal(size=(n_stimuli, SHARED))
         power = (chunk * CHUNK + k) % POWER_EVERY == 0
-        found = PARTS[part](comparator, shared, n_subjects, rng, power)
+        found = PARTS[part](comparator, shared, n_subjects, rng, power, gain)
         rows += [(chunk, *key, *values) for key, values in found.items()]
     table = pd.DataFrame(rows, columns=["chunk", "null", "test", "value", "se", "df", "p"])
-    return table.assign(seconds=(time.process_time() - start) / len(table))
+    return table.assign(seconds=(time.process_time() - start) / len(table), gain=gain)
 
 
 def run_cell(
@@ -191,11 +210,16 @@ def run_cell(
     """Summarise a cell; None if there was no time to finish it."""
     name, n_subjects, n_stimuli = cell
     file = work / f"{part}_{name}_{n_subjects}_{n_stimuli}.csv"
-    done = int(pd.read_csv(file).chunk.max()) + 1 if file.exists() else 0
+    before = pd.read_csv(file) if file.exists() else None
+    done = 0 if before is None else int(before.chunk.max()) + 1
+    gain = np.nan
+    if part == "ceiling":
+        known = before is not None
+        gain = float(before.gain[0]) if known else gain_at_ceiling(find_comparator(name), *cell[1:])
     for chunk in range(done, -(-n_simulations // CHUNK)):
         if time.monotonic() > until:
             return None
-        table = draw_chunk(part, *cell, chunk, CHUNK)
+        table = draw_chunk(part, *cell, chunk, gain)
         table.to_csv(file, mode="a", header=not file.exists(), index=False)
     raw = pd.read_csv(file)
     rows = []
@@ -205,6 +229,7 @@ def run_cell(
             {"comparator": name, "n_subjects": n_subjects, "n_stimuli": n_stimuli}
             | {"null": null, "test": test, "n_simulations": len(values)}
             | summary(null, test, values, find_comparator(name), n_subjects)
+            | {"gain": round(gain, 3) if null == "ceiling" else np.nan}
             | {"cpu_seconds_of_part": round(float(raw.seconds.sum()), 1)}
         )
     return pd.DataFrame(rows)
@@ -215,31 +240,25 @@ def summary(
 ) -> dict[str, object]:
     """How often a test rejected and an interval held the truth."""
     value, se, df, p = values.T
-    if test == "p_zero":
+    if test in ("p_zero", "p_ceiling"):
         rejected = float(np.mean(p <= LEVEL))
-        return {"rejected": rejected, "covers": np.nan, "goal": goal(null, n_subjects, rejected)}
-    truth, offset = 0.0, np.nan
-    if null == "ceiling" or (test == "score" and (null == "equal" or comparator.unrelated != 0)):
+        offset = round(value.mean() / value.std(), 3) if null == "ceiling" else np.nan
+        found = {"rejected": rejected, "covers": np.nan, "offset": offset}
+        return found | {"goal": goal(null, n_subjects, rejected)}
+    truth = 0.0
+    if test == "score" and (null == "equal" or comparator.unrelated != 0):
         truth = float(value.mean())
-        offset = truth / value.std() if null == "ceiling" else np.nan
     t = (value - truth) / se
     covers = float(np.mean(np.abs(t) <= stats.t.ppf(1 - LEVEL / 2, df)))
     if test == "score":
         return {"rejected": np.nan, "covers": covers, "goal": ""}
-    below = stats.t.cdf(t, df)
-    tail = below if test == "p_ceiling" else 2 * np.minimum(below, 1 - below)
-    rejected = float(np.mean(tail <= LEVEL))
-    no_goal = null in ("power", "sampled")
-    return {
-        "rejected": rejected,
-        "covers": np.nan if no_goal else covers,
-        "goal": "" if no_goal else goal(null, n_subjects, rejected),
-        "offset": round(offset, 3),
-    }
+    rejected = float(np.mean(2 * stats.t.sf(np.abs(t), df) <= LEVEL))
+    covers = np.nan if null == "power" else covers
+    return {"rejected": rejected, "covers": covers, "goal": goal(null, n_subjects, rejected)}
 
 
 def goal(null: str, n_subjects: int, rejected: float) -> str:
-    if null == "power":
+    if null in ("power", "sampled"):
         return ""
     lowest = 0.035 if n_subjects >= 12 else 0.0
     return "met" if lowest <= rejected <= 0.065 else "missed"

@@ -57,7 +57,7 @@ from reprcompare.geometry.measures import (
 )
 from reprcompare.geometry.partial import feature_contributions
 from reprcompare.geometry.permutation import Unrelated, tested_through, unrelated_test
-from reprcompare.geometry.products import Products, resampled_products, score_rdms
+from reprcompare.geometry.products import Products, resampled_products, score_rdms, scorer
 from reprcompare.geometry.rdm import METRICS, rdm
 from reprcompare.geometry.residual import residual_precision, residual_products
 from reprcompare.geometry.split_ceiling import crossvalidated_upper, split_rdms
@@ -120,6 +120,7 @@ __all__ = [
     "residual_products",
     "score_rdms",
     "score_variance",
+    "scorer",
     "shrunk_covariance",
     "split_rdms",
     "standardise",

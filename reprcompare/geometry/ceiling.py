@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 from reprcompare.geometry.comparators import Comparator
 from reprcompare.geometry.dissimilarity import count_stimuli
 from reprcompare.geometry.influence import influences
-from reprcompare.geometry.products import score_rdms
+from reprcompare.geometry.products import scorer
 
 
 @dataclass(frozen=True)
@@ -110,16 +110,13 @@ def pooling_form(brains: np.ndarray, comparator: Comparator) -> np.ndarray:
 def _bounds(
     brains: np.ndarray, comparator: Comparator, *, lower: bool = True
 ) -> tuple[float, float]:
-    pooled = pooling_form(brains, comparator)
+    pooled, score = pooling_form(brains, comparator), scorer(brains, comparator)
     total = pooled.sum(axis=0)
-    upper = score_rdms(total[None], brains, comparator).mean()
+    upper = float(score(total[None]).mean())
     if not lower:
-        return np.nan, float(upper)
-    folds = [
-        score_rdms((total - own)[None], one[None], comparator)[0, 0]
-        for own, one in zip(pooled, brains, strict=True)
-    ]
-    return float(np.mean(folds)), float(upper)
+        return np.nan, upper
+    folds = [score((total - own)[None])[0, s] for s, own in enumerate(pooled)]
+    return float(np.mean(folds)), upper
 
 
 @dataclass(frozen=True)
@@ -206,10 +203,10 @@ def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> CeilingTerms:
 def _without(brains: np.ndarray, pooled: np.ndarray, comparator: Comparator) -> np.ndarray:
     """Lower ceiling of the others, without each subject."""
     n, total = len(brains), pooled.sum(axis=0)
-    sums = np.zeros(n)
+    sums, score = np.zeros(n), scorer(brains, comparator)
     for s in range(n):
         for t in range(s + 1, n):
             mean = total - pooled[s] - pooled[t]
             # The fold of s belongs to the ceiling without t, and the other way round.
-            sums[[t, s]] += score_rdms(mean[None], brains[[s, t]], comparator)[0]
+            sums[[t, s]] += score(mean[None])[0, [s, t]]
     return sums / (n - 1)

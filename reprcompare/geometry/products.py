@@ -6,6 +6,7 @@ every sum over a resample is a weighted sum over the original pairs, and all res
 one matrix product.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from rsatoolbox.rdm import compare as compare_rdms
 from scipy.spatial.distance import squareform
 
 from reprcompare.errors import InvalidInputError, NotIdentifiableError
-from reprcompare.geometry.comparators import Comparator
+from reprcompare.geometry.comparators import Comparator, standardise
 from reprcompare.geometry.dissimilarity import count_stimuli
 from reprcompare.geometry.kendall import concordance
 from reprcompare.geometry.resampled_kendall import resampled_concordance
@@ -119,6 +120,27 @@ def score_rdms(models: np.ndarray, brains: np.ndarray, comparator: Comparator) -
             ) from error
     once = np.ones((1, count_stimuli(brains.shape[1])))
     return resampled_products(models, brains, once, comparator).scores()[0]
+
+
+def scorer(brains: np.ndarray, comparator: Comparator) -> Callable[[np.ndarray], np.ndarray]:
+    """Prepare brains once, to score many RDMs against them one after the other.
+
+    Returns
+    -------
+    callable
+        From RDMs (n_models, n_pairs) to what `score_rdms` returns.
+
+    Examples
+    --------
+    >>> from reprcompare.geometry.comparators import COMPARATORS
+    >>> x = np.array([[1.0, 2, 3]])
+    >>> scorer(x, COMPARATORS["spearman"])(-x).round(6)
+    array([[-1.]])
+    """
+    if comparator.family not in ("linear", "rank"):
+        return lambda rdms: score_rdms(rdms, brains, comparator)
+    unit = standardise(brains, comparator).reshape(len(brains), -1)
+    return lambda rdms: standardise(rdms, comparator).reshape(len(rdms), -1) @ unit.T
 
 
 def _linear(
