@@ -80,7 +80,9 @@ def bootstrap_scores(
     scores, lower, upper = [], [], []
     for start in range(0, len(stimuli), DRAWS_AT_ONCE):
         piece = slice(start, start + DRAWS_AT_ONCE)
-        products = resampled_products(models, brains, stimuli[piece], comparator)
+        products = resampled_products(
+            models, brains, stimuli[piece], comparator, subjects[piece] > 0
+        )
         weights = subjects[piece] / subjects[piece].sum(axis=1, keepdims=True)
         scores.append(np.einsum("bms,bs->bm", products.scores(), weights))
         bounds = np.full((2, len(weights)), np.nan)

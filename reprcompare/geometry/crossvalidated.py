@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg.blas import dtrmm
 
 from reprcompare.errors import InvalidInputError, NotIdentifiableError, listing
 from reprcompare.geometry.dissimilarity import product, shrink_rates
@@ -263,7 +264,9 @@ def whiten(patterns: np.ndarray, precision: np.ndarray) -> np.ndarray:
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(precision)
         return patterns @ (vectors * np.sqrt(np.maximum(values, 0)))
-    return patterns @ root
+    # The root is triangular, so half of the product is left.
+    transposed = np.ascontiguousarray(patterns, dtype=float).T
+    return np.asarray(dtrmm(1.0, root, transposed, side=0, lower=1, trans_a=1)).T
 
 
 def distances(kernel: np.ndarray, n_neuroids: int) -> np.ndarray:

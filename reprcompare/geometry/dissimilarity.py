@@ -13,7 +13,7 @@ import numpy as np
 
 from reprcompare.errors import InvalidInputError, unknown_name
 
-ROWS = 512
+ROWS = 256
 """Rows of the product that exist at a time, beside the condensed result."""
 
 
@@ -126,7 +126,9 @@ def _cosine(g: np.ndarray, qi: Any, qj: Any, ti: Any, tj: Any, p: int) -> np.nda
 
 def _correlation(g: np.ndarray, qi: Any, qj: Any, ti: Any, tj: Any, p: int) -> np.ndarray:
     """Expect the root of the variance, times p, in place of squares; see `_spread`."""
-    return 1 - (g - ti * (tj / p)) / (qi * qj)
+    covariance = g - (ti / p) * tj
+    covariance /= qi * qj
+    return np.subtract(1, covariance, out=covariance)
 
 
 def _hamming(g: np.ndarray, qi: Any, qj: Any, ti: Any, tj: Any, p: int) -> np.ndarray:

@@ -58,7 +58,11 @@ class Products:
 
 
 def resampled_products(
-    models: np.ndarray, brains: np.ndarray, counts: np.ndarray, comparator: Comparator
+    models: np.ndarray,
+    brains: np.ndarray,
+    counts: np.ndarray,
+    comparator: Comparator,
+    used: np.ndarray | None = None,
 ) -> Products:
     """Compute inner products of models and brains in every resample of the stimuli.
 
@@ -70,6 +74,8 @@ def resampled_products(
         How often every stimulus occurs in a resample.
     comparator
         Of any family but "matrix".
+    used : array of bool, shape (n_resamples, n_brains), optional
+        Which brains are needed in a resample; tau, which takes long, is not computed for others.
 
     Returns
     -------
@@ -83,18 +89,16 @@ def resampled_products(
     >>> resampled_products(x, -x, once, COMPARATORS["correlation"]).scores().round(6)
     array([[[-1.]]])
     """
-    families = {"linear": _linear, "rank": _rank, "sign": _sign}
-    if comparator.family not in families:
+    if comparator.family == "matrix":
         raise InvalidInputError(
             f"{comparator.label} has no inner product; resample it with other tools, or choose "
             "another comparator."
         )
-    return families[comparator.family](
-        np.asarray(models, dtype=float),
-        np.asarray(brains, dtype=float),
-        np.asarray(counts, dtype=float),
-        comparator,
-    )
+    models, brains, counts = (np.asarray(x, dtype=float) for x in (models, brains, counts))
+    if comparator.family == "sign":
+        return _sign(models, brains, counts, comparator, used)
+    family = _linear if comparator.family == "linear" else _rank
+    return family(models, brains, counts, comparator)
 
 
 def score_rdms(models: np.ndarray, brains: np.ndarray, comparator: Comparator) -> np.ndarray:
@@ -281,7 +285,11 @@ def weighted_ranks(dense: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _sign(
-    models: np.ndarray, brains: np.ndarray, counts: np.ndarray, comparator: Comparator
+    models: np.ndarray,
+    brains: np.ndarray,
+    counts: np.ndarray,
+    comparator: Comparator,
+    used: np.ndarray | None,
 ) -> Products:
     """Signs of differences are compared: their inner product is concordance, with itself no ties.
 
@@ -295,9 +303,12 @@ def _sign(
     if not comparator.tied:
         among[:, np.arange(len(brains)), np.arange(len(brains))] = _without_ties(brains, weights)
         own = _without_ties(models, weights)
-    engine = resampled_concordance if len(counts) >= MANY else _concordance_one_by_one
+    if len(counts) >= MANY:
+        cross = resampled_concordance(models, brains, weights, used)
+    else:
+        cross = _concordance_one_by_one(models, brains, weights)
     return Products(
-        engine(models, brains, weights),
+        cross,
         among,
         own,
         np.ones((len(counts), len(brains))),

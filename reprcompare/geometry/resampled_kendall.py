@@ -8,25 +8,36 @@ by their order in x and in y, equal values always together. Then every pair of e
 2. in the same bin of y: the signs of the few elements of a bin are a small fixed matrix;
 3. in the same bin of x but not of y: likewise.
 
-All three are products of fixed matrices with the weights of all resamples. Weights are counts and
-sums of weights stay below 2^24, so their single precision is exact; products of two such sums are
-taken in double precision.
+All three are products of fixed matrices with the weights of all resamples. Bins of x are passed in
+rising order, with the weights of what lies below them summed by bin of y, so that the first and the
+third are one product. Weights are counts, and sums of weights over a bin with an order in it stay
+below 2^12, so that single precision is exact; products of sums over more are taken in double
+precision. Subjects go to as many threads as the matrix products may use.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
 
-WIDTH = 128
+X_WIDTH, Y_WIDTH = 64, 96
 """Elements of a bin; for some thousands of elements this balances the three parts."""
-DRAWS_AT_ONCE = 500
+ROWS = 32
+"""Of a matrix of signs that is used above its diagonal only, what is multiplied at a time."""
+DRAWS_AT_ONCE = 1000
 
 
-def resampled_concordance(xs: np.ndarray, ys: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def resampled_concordance(
+    xs: np.ndarray, ys: np.ndarray, weights: np.ndarray, used: np.ndarray | None = None
+) -> np.ndarray:
     r"""Sum concordance over all pairs of elements, weighted by how often both occur.
 
     Parameters
     ----------
     xs, ys : arrays, shapes (n_x, n), (n_y, n)
     weights : array of counts, shape (n_resamples, n)
+    used : array of bool, shape (n_resamples, n_y), optional
+        Which y are needed in a resample; the others are left at zero. All by default.
 
     Returns
     -------
@@ -39,75 +50,89 @@ def resampled_concordance(xs: np.ndarray, ys: np.ndarray, weights: np.ndarray) -
     >>> resampled_concordance(x, y, np.array([[1, 1, 1], [2, 0, 1]])).ravel()
     array([2., 4.])
     """
-    weights = np.asarray(weights, dtype=np.float32)
-    binned = np.stack([_bins(y) for y in ys])
+    ranks_x, ranks_y = (np.stack([_dense(row) for row in rows]) for rows in (xs, ys))
+    members_x = [_members(_bins(row, X_WIDTH)) for row in ranks_x]
+    bins_y = [_bins(row, Y_WIDTH) for row in ranks_y]
     result = np.zeros((len(weights), len(xs), len(ys)))
-    for start in range(0, len(weights), DRAWS_AT_ONCE):
-        piece = slice(start, start + DRAWS_AT_ONCE)
-        for s, y in enumerate(ys):
-            result[piece, :, s] += _same_y_bin(xs, y, binned[s], weights[piece])
-        for m, x in enumerate(xs):
-            result[piece, m] += _other_y_bin(x, binned, weights[piece])
+    threads = max(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(weights), DRAWS_AT_ONCE):
+            piece = slice(start, start + DRAWS_AT_ONCE)
+            counts = np.ascontiguousarray(weights[piece].T, dtype=np.float32)
+
+            def of_subject(s: int, piece: slice = piece, counts: np.ndarray = counts) -> None:
+                here = (
+                    np.arange(counts.shape[1]) if used is None else np.flatnonzero(used[piece, s])
+                )
+                w = np.take(counts, here, axis=1)
+                total = _same_y_bin(ranks_x, ranks_y[s], bins_y[s], w)
+                for m, (x, members) in enumerate(zip(ranks_x, members_x, strict=True)):
+                    total[m] += _other_y_bin(x, members, bins_y[s], w)
+                result[piece][here, :, s] = total.T
+
+            list(pool.map(of_subject, range(len(ys))))
     return result
 
 
 def _same_y_bin(xs: np.ndarray, y: np.ndarray, bins: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sum over pairs in the same bin of one y, with all x: (n_resamples, n_x)."""
-    total = np.zeros((len(weights), len(xs)))
-    for bin_ in _members(bins):
-        signs = _signs(y[bin_])
-        if signs.any():
-            total += _quadratic(weights[:, bin_], signs * _signs(xs[:, bin_]))
+    """Sum over pairs in the same bin of one y, with all x: (n_x, n_resamples)."""
+    total = np.zeros((len(xs), weights.shape[1]))
+    for members in _members(bins):
+        signs = _signs(y[members])
+        if not signs.any():
+            continue
+        w = weights[members]
+        both = (signs * _signs(xs[:, members])).astype(np.float32)
+        for start in range(0, len(members), ROWS):
+            rows, after = slice(start, start + ROWS), slice(start + ROWS, None)
+            both[:, rows, after] *= 2
+            part = both[:, rows, start:]
+            moved = part.reshape(-1, part.shape[2]) @ w[start:]
+            moved = moved.reshape(*part.shape[:2], -1)
+            moved *= w[rows]
+            total += moved.sum(axis=1)
     return total
 
 
-def _other_y_bin(x: np.ndarray, binned: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sum over pairs in different bins of y, with one x: (n_resamples, n_y)."""
-    members = _members(_bins(x))
-    n_y, n_bins = len(binned), int(binned.max()) + 1
-    table = np.empty((len(members), len(weights), n_y * n_bins), dtype=np.float32)
-    total = np.zeros((len(weights), n_y))
-    for k, bin_ in enumerate(members):
-        w, columns = weights[:, bin_], binned[:, bin_]
-        indicator = np.zeros((len(bin_), n_y, n_bins), dtype=np.float32)
-        indicator[np.arange(len(bin_)), np.arange(n_y)[:, None], columns] = 1
-        table[k] = w @ indicator.reshape(len(bin_), -1)
-        signs = _signs(x[bin_])
-        if signs.any():
-            total += _quadratic(w, signs * _signs(columns))
-    return total + _different_bins(table, n_y, n_bins)
+def _other_y_bin(
+    x: np.ndarray, bins_x: list[np.ndarray], bins_y: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Sum over pairs in different bins of y, with one x: (n_resamples,)."""
+    n_bins = int(bins_y.max()) + 1
+    order = _signs(np.arange(n_bins)).astype(np.float32)
+    below = np.zeros((n_bins, weights.shape[1]), dtype=np.float32)
+    total = np.zeros(weights.shape[1])
+    for members in bins_x:
+        w, own = weights[members], bins_y[members]
+        within = _signs(x[members]) * _signs(own)
+        indicator = np.arange(n_bins)[:, None] == own
+        if not within.any():
+            here = indicator.astype(np.float32) @ w
+        else:
+            moved = np.concatenate([indicator, within]).astype(np.float32) @ w
+            here, moved = moved[:n_bins], moved[n_bins:]
+            moved *= w
+            total += moved.sum(axis=0)
+        total += 2 * np.einsum("lb,lb->b", here, order @ below, dtype=np.float64)
+        below += here
+    return total
 
 
-def _quadratic(w: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-    """Return w' A w of every row of w (b, c) and every matrix (k, c, c), as (b, k)."""
-    k, c, _ = matrices.shape
-    moved = w @ matrices.transpose(1, 0, 2).reshape(c, k * c)
-    return np.matmul(moved.reshape(len(w), k, c), w[:, :, None])[:, :, 0]
+def _dense(values: np.ndarray) -> np.ndarray:
+    """Ranks 0, 1, 2 ... without gaps; equal values share one."""
+    return np.unique(values, return_inverse=True)[1].reshape(-1)
 
 
-def _different_bins(table: np.ndarray, n_y: int, n_bins: int) -> np.ndarray:
-    """Sum over pairs of cells that differ in both ways; `table` is (bins of x, b, bins of y)."""
-    n_x, n_draws, _ = table.shape
-    over_y = table.reshape(-1, n_bins) @ _signs(np.arange(n_bins))
-    over_both = -_signs(np.arange(n_x)) @ over_y.reshape(n_x, -1)
-    total = np.zeros(n_draws * n_y)
-    for row, other in zip(table.reshape(n_x, -1), over_both, strict=True):
-        products = row.astype(np.float64) * other
-        total += products.reshape(-1, n_bins).sum(axis=1)
-    return total.reshape(n_draws, n_y)
-
-
-def _bins(values: np.ndarray) -> np.ndarray:
-    """Give every value (n,) its bin: runs of about `WIDTH`; equal values stay in one."""
-    dense = np.unique(values, return_inverse=True)[1].reshape(-1)
-    sizes = np.bincount(dense)
+def _bins(ranks: np.ndarray, width: int) -> np.ndarray:
+    """Give every dense rank (n,) its bin: runs of about `width`; equal values stay in one."""
+    sizes = np.bincount(ranks)
     bins, filled, number = np.empty(len(sizes), dtype=np.intp), 0, 0
     for k, size in enumerate(sizes):
-        if filled and filled + size > WIDTH:
+        if filled and filled + size > width:
             filled, number = 0, number + 1
         bins[k] = number
         filled += size
-    return bins[dense]
+    return bins[ranks]
 
 
 def _members(bins: np.ndarray) -> list[np.ndarray]:
@@ -115,6 +140,7 @@ def _members(bins: np.ndarray) -> list[np.ndarray]:
     return np.split(order, np.cumsum(np.bincount(bins))[:-1])
 
 
-def _signs(values: np.ndarray) -> np.ndarray:
+def _signs(ranks: np.ndarray) -> np.ndarray:
     """Signs of differences, (..., n) to (..., n, n)."""
-    return np.sign(values[..., :, None] - values[..., None, :]).astype(np.float32)
+    a, b = ranks[..., :, None], ranks[..., None, :]
+    return (a > b).view(np.int8) - (a < b).view(np.int8)

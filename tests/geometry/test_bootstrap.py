@@ -15,7 +15,7 @@ from reprcompare.geometry import (
     two_factor_variance,
 )
 
-N, SUBJECTS, DRAWS = 12, 5, 12
+N, SUBJECTS, DRAWS = 12, 5, 20
 PRODUCTS = [name for name, one in COMPARATORS.items() if one.family != "matrix"]
 
 

@@ -26,7 +26,9 @@ def test_concordance_equals_its_definition_with_and_without_ties(seed, n, levels
 @pytest.mark.parametrize("width", [4, 16, 128])
 @pytest.mark.parametrize("n", [5, 40, 150])
 def test_resampled_concordance_equals_its_definition(width, n, monkeypatch):
-    monkeypatch.setattr(resampled_kendall, "WIDTH", width)
+    monkeypatch.setattr(resampled_kendall, "X_WIDTH", width)
+    monkeypatch.setattr(resampled_kendall, "Y_WIDTH", width + 3)
+    monkeypatch.setattr(resampled_kendall, "ROWS", 5)
     monkeypatch.setattr(resampled_kendall, "DRAWS_AT_ONCE", 5)
     rng = np.random.default_rng(n)
     xs = np.stack([rng.random(n), rng.integers(0, 2, n), rng.integers(0, 12, n)])
@@ -36,6 +38,9 @@ def test_resampled_concordance_equals_its_definition(width, n, monkeypatch):
         "bp,bq,mpq,spq->bms", weights, weights, signs(xs), signs(ys), optimize=True
     )
     np.testing.assert_array_equal(resampled_concordance(xs, ys, weights), expected)
+    used = rng.random((7, 2)) < 0.6
+    some = resampled_concordance(xs, ys, weights, used)
+    np.testing.assert_array_equal(some, np.where(used[:, None], expected, 0))
 
 
 @pytest.mark.parametrize(("name", "variant"), [("tau-b", "b")])
