@@ -232,7 +232,8 @@ def ceiling_test(
     RDM: what is linear in a subject nearly cancels, the difference is quadratic in it, and its
     estimated variance grows with the very difference that is tested. So, as in a score test, the
     standard error is that of a model *at* the ceiling: this one, moved towards the mean of the
-    subjects until it scores as the ceiling does.
+    subjects until it scores as the ceiling does. And what the model lacks to the upper ceiling is
+    positive and skewed; see `_p_below`.
 
     Parameters
     ----------
@@ -253,7 +254,29 @@ def ceiling_test(
         return np.nan
     null = one if one.score >= bound.mean else _at_ceiling(one, brains, comparator, bound.mean)
     variance = _variance_below(null, bound, n_stimuli, over)
-    return _interval(one.score - bound.mean, variance, [one.networks]).p("less")
+    below = _interval(one.score - bound.mean, variance, [one.networks])
+    return _p_below(below, bound.upper - bound.mean)
+
+
+def _p_below(below: Interval, band: float) -> float:
+    r"""Return p of a difference from the lower ceiling, with `band` up to the upper one.
+
+    What the model lacks to the upper ceiling is a positive quadratic form Q of the subjects, with
+    mean `band` under the null hypothesis. It is taken as a multiple of :math:`\chi^2_\nu` with that
+    mean and the variance of the difference, :math:`\nu = 2\,(\mathrm{band} / \mathrm{se})^2`
+    (Satterthwaite), the cube root of which is nearly normal (Wilson & Hilferty 1931). Subjects that
+    differ alike in p directions have :math:`\nu = 4p / 3`. The squared standard error is a variance
+    along one direction, with the degrees of freedom of `below`, times the squared length to the
+    model at the ceiling, with p times as many; for one direction they are the same.
+    """
+    if not (band > 0 and below.se > 0):
+        return below.p("less")
+    shape = 2 * (band / below.se) ** 2
+    spread = 2 / (9 * shape)
+    root = np.cbrt(max(1 - below.value / band, 0.0))
+    directions = max(3 * shape / 4, 1.0)
+    df = below.df / (1 + directions**-0.5) ** 2
+    return float(stats.t.sf((root - (1 - spread)) / np.sqrt(spread), df))
 
 
 def _at_ceiling(one: Scored, brains: np.ndarray, comparator: Comparator, level: float) -> Scored:

@@ -132,8 +132,8 @@ class CeilingTerms:
 
     Attributes
     ----------
-    mean
-        The lower ceiling.
+    mean, upper
+        The lower and the upper ceiling.
     influence : array, shape (n_pairs,)
         Of every pair of stimuli, with mean zero.
     unit : array, shape (n_subjects, n_pairs)
@@ -147,6 +147,7 @@ class CeilingTerms:
     """
 
     mean: float
+    upper: float
     influence: np.ndarray
     unit: np.ndarray
     average: np.ndarray
@@ -197,7 +198,8 @@ def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> CeilingTerms:
     without = (
         None if comparator.family == "matrix" or n < 3 else _without(brains, pooled, comparator)
     )
-    return CeilingTerms(mean, influence, unit, average, float(slope), without)
+    upper = float(scorer(brains, comparator)(total[None]).mean())
+    return CeilingTerms(mean, upper, influence, unit, average, float(slope), without)
 
 
 def _without(brains: np.ndarray, pooled: np.ndarray, comparator: Comparator) -> np.ndarray:
