@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from PIL import Image
+from rsatoolbox.rdm import RDMs
 
 from reprcompare.cli import main
 from reprcompare.recording import (
@@ -203,8 +204,16 @@ def test_numbers_among_options_are_understood(call, tmp_path):
         (("adit", "x.nc"), 2, "no command 'adit'; did you mean 'audit'?"),
         (("audit",), 2, "Missing argument"),
         (("audit", "nothing.nc"), 1, "nothing.nc"),
-        (("run", "complexety"), 1, "complexity, complexity_matched"),
+        (("run", "complexety"), 1, "did you mean 'complexity'?"),
         (("record", "resnet", "--stimuli", "x", "--out", "y.nc"), 1, "no network 'resnet'"),
+        (("record", "pixels", "--stimuli", "x/", "--out", "y.nc"), 1, "x/ does not exist"),
+        (
+            ("record", "pixels", "--weights", "DEFAULT", "--stimuli", "x", "--out", "y.nc"),
+            1,
+            "no trained weights come with 'pixels'",
+        ),
+        (("audit", "x.nc", "--labels", "nothing.csv"), 2, "'nothing.csv' does not exist"),
+        (("report", "nothing"), 1, "nothing is no folder"),
         (("record", "os:system", "--stimuli", "x", "--out", "y.nc"), 1, "--allow-import"),
         (("data", "fetch", "kriegeskorte"), 1, "did you mean 'kriegeskorte2008'"),
         (("data", "import", "a.nc", "--out", "b.nc", "--window", "70"), 2, "START:END in ms"),
@@ -231,10 +240,78 @@ def test_messages_name_the_options_of_the_command_line(call, file, tmp_path):
     assert "give --labels," in err
 
 
-def test_names_of_the_catalogue_are_taken_where_files_are(call):
+def test_options_of_another_command_are_named_with_it(call, file, tmp_path):
+    plain = tmp_path / "plain.csv"
+    plain.write_text("n1,n2\n1,2\n2,1\n")
+    err = call("compare", plain, file)[2]
+    assert "--stimulus of reprcompare data import" in err
+    assert "--labels of" not in err
+
+
+def test_names_of_the_catalogue_are_taken_where_files_are(call, monkeypatch):
     status, _, err = call("show", "kriegeskort")
     assert status == 1
     assert "kriegeskorte2008" in err
+    rdms = RDMs(
+        np.ones((2, 3)),
+        descriptors={"identifier": "published"},
+        pattern_descriptors={"stimulus_id": list("abc")},
+        rdm_descriptors={"subject": ["p", "q"], "region": ["IT", "IT"]},
+    )
+    monkeypatch.setattr("reprcompare.load_brain", lambda name: rdms)
+    status, out, _ = call("show", "published")
+    assert status == 0
+    assert "p, q" in out
+    assert json.loads(call("show", "published", "--json")[1])["stimuli"] == 3
+    assert "2 RDMs" in call("validate", "published")[1]
+    assert "reprcompare compare" in call("why", "published", "published")[2]
+
+
+def test_two_files_of_one_name_stay_two_models(call, file, tmp_path):
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        save_recording(open_recording(file).load(), tmp_path / folder / "net.nc")
+    nets = [tmp_path / folder / "net.nc" for folder in "ab"]
+    status, out, _ = call("compare", *nets, file, "--bootstrap", 0, "--json")
+    assert status == 0
+    assert {row["model"] for row in json.loads(out)} == {str(net) for net in nets}
+    assert "named twice" in call("compare", nets[0], nets[0], file)[2]
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(call, file, tmp_path, monkeypatch):
+    (tmp_path / "taken").write_text("")
+    monkeypatch.setattr("reprcompare.audit", lambda *_, **__: pytest.fail("worked for nothing"))
+    status, _, err = call("audit", file, "--out", tmp_path / "taken" / "audit")
+    assert status == 2
+    assert "cannot be made" in err
+
+
+def test_a_fault_of_the_program_is_one_sentence_and_a_traceback_with_debug(call, file, monkeypatch):
+    def broken(*_, **__):
+        raise KeyError("inside")
+
+    monkeypatch.setattr("reprcompare.audit", broken)
+    status, _, err = call("audit", file)
+    assert status == 1
+    assert "unexpected KeyError" in err
+    assert err.count("\n") == 1
+    with pytest.raises(KeyError):
+        call("--debug", "audit", file)
+
+
+def test_a_table_for_people_leaves_out_what_says_nothing(call, file):
+    out = call("audit", file, "--permutations", 0)[1]
+    assert "behavioural_relevance" not in out.splitlines()[0]
+    assert (
+        "behavioural_relevance"
+        in json.loads(call("audit", file, "--permutations", 0, "--json")[1])[0]
+    )
+
+
+def test_every_command_explains_itself_in_a_line(call):
+    out = call("--help")[1]
+    assert out.startswith("Usage: reprcompare")
+    assert "..." not in out.partition("Commands:")[2]
 
 
 def test_recording_again_says_that_it_was_finished(call, tmp_path):

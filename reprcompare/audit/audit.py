@@ -264,7 +264,10 @@ def _audit_activity(
         ids = piece["neuroid_id"].values.astype(str)
         if np.isnan(patterns).any():
             kept = ~np.isnan(patterns).any(axis=(0, 1))
-            found.note(f"{keys}: {int((~kept).sum())} neuroids with missing values were left out.")
+            found.note(
+                f"{int((~kept).sum())} neuroids with missing values were left out in "
+                f"{', '.join(map(str, keys.values()))}."
+            )
             patterns, ids = patterns[..., kept], ids[kept]
         averaged = patterns.mean(axis=0)
         if not np.ptp(averaged, axis=0).any():

@@ -75,6 +75,11 @@ def effects_of(table: pd.DataFrame) -> Effects:
             notes.append(f"{name!r} has one value in all stimuli: nothing can be said about it.")
             continue
         features[name] = own
+        if own.rank >= len(table) - 1:
+            notes.append(
+                f"{name!r} has another value for every stimulus: its share is not identifiable, "
+                "since no two stimuli show what varies without it."
+            )
         if rest.rank + own.rank > together.rank:
             notes.append(
                 f"{name!r} is collinear with other labels: its unique share is not identifiable."

@@ -190,8 +190,9 @@ def _events(path: Path, events: str | Path | pd.DataFrame | None) -> pd.DataFram
     source = next((place for place in sources if place.is_file()), None)
     if source is None:
         raise InvalidInputError(
-            f"{path}: nothing names its volumes; looked for {listing(sources, 4) or 'nothing'}. "
-            "Give a table with one row a volume with events=."
+            f"{path}: nothing names its volumes (looked for "
+            f"{listing(sources, 4) or 'no events, since its name is none of BIDS'}). Give a table "
+            "with one row a volume, events=."
         )
     return _table(source)
 

@@ -143,6 +143,8 @@ def _edges(
         borders = rows[["start_time", "stop_time"]].to_numpy(dtype=float)
     else:
         start, end = window
+        if not start < end:
+            raise InvalidInputError(f"a window must end after it starts, got {start} to {end} ms.")
         width = bin_width if bin_width is not None else end - start
         n_bins = (end - start) / width if width > 0 else 0
         if n_bins < 1 or abs(n_bins - round(n_bins)) > 1e-6:

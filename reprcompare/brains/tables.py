@@ -184,6 +184,11 @@ def from_arrays(
 def _names(given: Names) -> list[str]:
     if not isinstance(given, str | Path):
         return [str(name) for name in given]
+    if not Path(given).is_file():
+        raise InvalidInputError(
+            f"stimulus_ids is {str(given)!r}, and there is no such file; expected names, or a text "
+            "file with one name a line. A column of the responses' own file is named by stimulus=."
+        )
     with readable(given, "text file of stimulus ids"):
         return Path(given).read_text("utf-8").splitlines()
 

@@ -1,10 +1,7 @@
 """The command line: parse arguments, call one function, print."""
 
 import os
-import re
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import click
 
@@ -15,7 +12,6 @@ from reprcompare.cli.frame import Commands
 from reprcompare.cli.interventions import role
 from reprcompare.cli.recordings import join, record, show, validate, why
 from reprcompare.cli.running import report, run
-from reprcompare.errors import ReprcompareError
 
 # Threads that wait by spinning make two jobs on one machine many times slower than one after the
 # other; this must be said before the first parallel region of OpenMP.
@@ -49,37 +45,12 @@ for command in (
     commands.add_command(command)
 
 
-def main(arguments: list[str] | None = None, run: Callable[..., Any] = commands) -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line: status 0, 1 for a failure of the work, 2 for wrong use."""
-    debug = "--debug" in (sys.argv if arguments is None else arguments)
     try:
-        run.main(arguments, standalone_mode=False)  # type: ignore[attr-defined]
-    except click.exceptions.Abort:
-        sys.exit("reprcompare: interrupted; what was finished is kept.")
-    except KeyboardInterrupt:
+        commands.main(arguments, prog_name="reprcompare", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit("reprcompare: interrupted; what was finished is kept.")
     except click.ClickException as error:
         click.echo(f"reprcompare: {error.format_message()}", err=True)
-        sys.exit(2)
-    except ReprcompareError as error:
-        if debug:
-            raise
-        click.echo(f"reprcompare: {_as_typed(str(error), run)}", err=True)
-        sys.exit(1)
-
-
-def _as_typed(message: str, run: Any) -> str:
-    """Turn the Python arguments that a message names into the options of the command line."""
-    options = {
-        str(option.name): option.opts[-1]
-        for command in run.commands.values()
-        for option in command.params
-        if isinstance(option, click.Option)
-    }
-    # Longer names first, so that none is taken for the beginning of another.
-    names = "|".join(sorted(options, key=len, reverse=True))
-    return re.sub(
-        rf"\b({names})=(?:True\b|'([^']*)'|(\w+))?",
-        lambda found: " ".join(filter(None, (options[found[1]], found[2], found[3]))),
-        message,
-    )
+        sys.exit(error.exit_code)

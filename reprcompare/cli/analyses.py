@@ -6,11 +6,14 @@ import click
 
 import reprcompare as rc
 from reprcompare.cli.frame import (
-    FILE,
-    FOLDER,
+    INPUT,
+    OUT,
     as_json,
     labels_of_file,
+    named_recordings,
+    print_notes,
     print_table,
+    say,
     table_of_file,
     write_report,
 )
@@ -19,13 +22,13 @@ from reprcompare.cli.frame import (
 @click.command()
 @click.argument("models", nargs=-1, required=True)
 @click.argument("brain")
-@click.option("--out", type=FOLDER, help="Folder for report.html and scores.csv.")
+@click.option("--out", type=OUT, help="Folder for report.html and scores.csv.")
 @click.option("--comparator", help="How RDMs are compared (default: rho-a).")
 @click.option("--metric", default="correlation", show_default=True, help="Dissimilarity.")
 @click.option("--resample", default="both", show_default=True, help="subjects, stimuli or both.")
 @click.option("--bootstrap", default=1000, show_default=True, type=click.IntRange(min=0))
 @click.option("--correct", multiple=True, help="role, contrasts, partial, ...; repeat for several.")
-@click.option("--labels", type=FILE, help="CSV of labels, first column the stimulus id.")
+@click.option("--labels", type=INPUT, help="CSV of labels, first column the stimulus id.")
 @click.option("--nuisance", multiple=True, help="Label that 'partial' takes out; repeat.")
 @click.option("--seed", default=0, show_default=True)
 @as_json
@@ -43,9 +46,12 @@ def compare(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Compare MODELS, recordings, with BRAIN, a recording or a catalogue name."""
+    """Compare MODELS, one or more recordings, with BRAIN.
+
+    MODELS and BRAIN are recordings, other files that load without options, or catalogue names.
+    """
     result = rc.compare(
-        {Path(name).stem: rc.load_brain(name) for name in models},
+        named_recordings(models),
         rc.load_brain(brain),
         comparator=comparator,
         resample=resample,
@@ -57,7 +63,7 @@ def compare(
         nuisance=nuisance,
     )
     if not as_json:
-        click.echo(result.method + "\n")
+        say(result.method + "\n")
     print_table(result.corrected if correct else result.table, as_json)
     tables = {"scores": result.table, "pairs": result.pairs}
     if correct:
@@ -67,9 +73,9 @@ def compare(
 
 @click.command()
 @click.argument("recordings", nargs=-1, required=True)
-@click.option("--labels", type=FILE, help="CSV of labels, first column the stimulus id.")
+@click.option("--labels", type=INPUT, help="CSV of labels, first column the stimulus id.")
 @click.option("--feature", "features", multiple=True, help="Audit only these; repeat for several.")
-@click.option("--out", type=FOLDER, help="Folder for report.html and audit.csv.")
+@click.option("--out", type=OUT, help="Folder for report.html and audit.csv.")
 @click.option("--permutations", default=200, show_default=True, type=click.IntRange(min=0))
 @click.option("--seed", default=0, show_default=True)
 @as_json
@@ -82,32 +88,34 @@ def audit(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Say how strongly, densely and decodably RECORDINGS represent every feature."""
+    """Say how strongly every feature is represented in RECORDINGS.
+
+    RECORDINGS are files or catalogue names; share, density and decodability are told for every
+    region and subject.
+    """
     import pandas as pd
 
     found = {
         name: rc.audit(
-            rc.load_brain(name),
+            recording,
             labels_of_file(labels),
             features=list(features) or None,
             n_permutations=permutations,
             seed=seed,
         )
-        for name in recordings
+        for name, recording in named_recordings(recordings).items()
     }
-    tables = [item.table.assign(recording=Path(name).stem) for name, item in found.items()]
+    tables = [item.table.assign(recording=name) for name, item in found.items()]
     table = pd.concat(tables, ignore_index=True)
     print_table(table, as_json)
-    notes = list(dict.fromkeys(note for item in found.values() for note in item.notes))
-    for note in [] if as_json else notes:
-        click.echo(f"note: {note}")
+    print_notes([note for item in found.values() for note in item.notes], as_json)
     write_report(out, "Bias audit", list(found.values()), {"audit": table})
 
 
 @click.command()
 @click.argument("formula")
-@click.argument("table", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", type=FOLDER, help="Folder for report.html and the tables.")
+@click.argument("table", type=INPUT)
+@click.option("--out", type=OUT, help="Folder for report.html and the tables.")
 @as_json
 def model(formula: str, table: Path, out: Path | None, as_json: bool) -> None:
     """Fit the mixed-effects model FORMULA to TABLE, a CSV file."""

@@ -10,8 +10,10 @@ import reprcompare as rc
 from reprcompare.cli.frame import (
     FILE,
     FOLDER,
+    INPUT,
     Commands,
     as_json,
+    is_recording,
     labels_of_file,
     pair_of,
     print_table,
@@ -28,7 +30,7 @@ def data() -> None:
 @click.argument("name", required=False)
 @as_json
 def list_(name: str | None, as_json: bool) -> None:
-    """List the public data sets of the catalogue, or all that is known of NAME."""
+    """List the public data sets, or all that is known of NAME."""
     from reprcompare.brains import catalogue, entry
 
     if name is not None:
@@ -63,7 +65,7 @@ def fetch(name: str, data_dir: Path | None) -> None:
 @click.option("--stimulus", help="Column that names the stimulus of each presentation.")
 @click.option("--region", help="Column of the neuroids, or one name for all of them.")
 @click.option("--subject", help="Column of the neuroids, or one name for all of them.")
-@click.option("--labels", type=FILE, help="CSV of labels, first column the stimulus id.")
+@click.option("--labels", type=INPUT, help="CSV of labels, first column the stimulus id.")
 @click.option("--label", "columns", multiple=True, help="Column of SOURCE that is a label; repeat.")
 @click.option(
     "--option",
@@ -87,9 +89,11 @@ def import_(
     data_dir: Path | None,
     overwrite: bool,
 ) -> None:
-    """Turn SOURCE, a file of another format or a catalogue name, into a recording."""
-    import xarray as xr
+    """Turn SOURCE, of another format, into a recording.
 
+    SOURCE is a file (.nwb, .fif, .nii, .mat, .h5, .csv, .tsv, .parquet, .npy, .npz or an assembly
+    .nc) or a name of the catalogue.
+    """
     if labels is not None and columns:
         raise click.UsageError("give --labels, a table, or --label, columns of SOURCE, not both.")
     given: dict[str, Any] = dict(_named_value(text) for text in options)
@@ -104,7 +108,7 @@ def import_(
         labels=list(columns) or labels_of_file(labels),
         **given,
     )
-    if not isinstance(brain, xr.Dataset):
+    if not is_recording(brain):
         raise UnknownNameError(
             f"{source!r} was published as RDMs, which are no recording; compare and audit take "
             "its name as it is."

@@ -8,11 +8,14 @@ import click
 
 import reprcompare as rc
 from reprcompare.cli.frame import (
-    FILE,
-    FOLDER,
+    INPUT,
+    OUT,
     as_json,
     labels_of_file,
+    named_recordings,
+    print_notes,
     print_table,
+    say,
     write_report,
 )
 
@@ -20,14 +23,14 @@ from reprcompare.cli.frame import (
 @click.command()
 @click.argument("predictors", nargs=-1)
 @click.argument("brain")
-@click.option("--labels", type=FILE, help="CSV of labels that predict, first column stimulus id.")
+@click.option("--labels", type=INPUT, help="CSV of labels that predict, first column stimulus id.")
 @click.option("--together", is_flag=True, help="All PREDICTORS and labels predict together.")
 @click.option("--partition", is_flag=True, help="Say what each of them explains alone and shared.")
 @click.option("--model", help="ridge, banded, pca or pls (default: ridge, banded if together).")
 @click.option("--kernel", default="linear", show_default=True, help="linear, rbf, polynomial ...")
 @click.option("--cv", default="5", show_default=True, help="Folds, or run, session, blocks ...")
 @click.option("--delays", default="0", show_default=True, help="Lags in presentations, as 1,2,3.")
-@click.option("--out", type=FOLDER, help="Folder for report.html and the tables.")
+@click.option("--out", type=OUT, help="Folder for report.html and the tables.")
 @click.option("--bootstrap", default=1000, show_default=True, type=click.IntRange(min=0))
 @click.option("--seed", default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Where to compute: cuda:0 ...")
@@ -90,9 +93,8 @@ def encode(
     print_table(tables["regions"], as_json)
     for name, item in found.items():
         if not as_json:
-            click.echo(f"\n{name}: {item.method}")
-        for note in item.notes:
-            click.echo(f"note: {note}", err=as_json)
+            say(f"\n{name}: {item.method}")
+        print_notes(item.notes, as_json)
     named = {"encoding" if part == "table" else part: table for part, table in tables.items()}
     filled = {name: table for name, table in named.items() if len(table)}
     write_report(out, "Encoding models", list(found.values()), filled)
@@ -100,12 +102,7 @@ def encode(
 
 def _given(names: tuple[str, ...], labels: Path | None, together: bool) -> dict[str, Any]:
     """Return what predicts, by its name: each by itself, or one mapping of groups."""
-    stems = [Path(name).stem for name in names]
-    # Files of one name in two folders are told apart by their paths.
-    called = [
-        stem if stems.count(stem) == 1 else name for stem, name in zip(stems, names, strict=True)
-    ]
-    recordings = {name: rc.load_brain(path) for name, path in zip(called, names, strict=True)}
+    recordings = named_recordings(names)
     table = labels_of_file(labels)
     if not recordings and table is None:
         raise click.UsageError("name recordings that predict, or give --labels.")

@@ -6,14 +6,20 @@ from typing import Any
 import click
 
 import reprcompare as rc
-from reprcompare.cli.frame import FILE, as_json, print_table
-from reprcompare.errors import ReprcompareError
+from reprcompare.cli.frame import (
+    FILE,
+    INPUT,
+    as_json,
+    print_notes,
+    print_table,
+    stimuli_of,
+)
 
 
 @click.command()
 @click.argument("network")
-@click.argument("recording", type=FILE)
-@click.option("--stimuli", required=True, help="A folder of images, or a stimulus set (.nc).")
+@click.argument("recording", type=INPUT)
+@click.option("--stimuli", required=True, help="A folder of images, a stimulus set (.nc), ...")
 @click.option(
     "--counterfactual",
     "counterfactuals",
@@ -51,9 +57,9 @@ def role(
     allow_import: bool,
     as_json: bool,
 ) -> None:
-    """Measure the causal role of features in NETWORK, whose RECORDING names its regions.
+    """Measure the causal role of features in NETWORK.
 
-    NETWORK is named as for record.
+    RECORDING, of NETWORK, names its regions. NETWORK is named as for record.
     """
     from reprcompare.audit import roles
     from reprcompare.networks import named_network
@@ -63,7 +69,7 @@ def role(
         measured = rc.role(
             made,
             opened,
-            _stimuli(stimuli),
+            stimuli_of(stimuli),
             dict(_counterfactuals(text) for text in counterfactuals),
             regions=list(regions) or None,
             subject=subject,
@@ -77,8 +83,7 @@ def role(
             rc.save_recording(measured, path, overwrite=overwrite)
         print_table(roles(measured), as_json)
     notes = str(measured["effect"].attrs["notes"])
-    for note in [] if as_json or not notes else notes.split("; "):
-        click.echo(f"note: {note}")
+    print_notes(notes.split("; ") if notes else [], as_json)
 
 
 def _counterfactuals(text: str) -> tuple[str, Any]:
@@ -87,18 +92,4 @@ def _counterfactuals(text: str) -> tuple[str, Any]:
         raise click.BadParameter(
             f"expected FEATURE=STIMULI, got {text!r}.", param_hint="--counterfactual"
         )
-    return feature, _stimuli(place)
-
-
-def _stimuli(name: str) -> Any:
-    """Read a stimulus set, or leave the name of a folder as it is."""
-    import xarray as xr
-
-    if Path(name).is_dir():
-        return name
-    try:
-        return xr.load_dataset(name)
-    except (OSError, ValueError) as error:
-        raise ReprcompareError(
-            f"{name} is neither a folder of images nor a stimulus set saved as NetCDF: {error}."
-        ) from error
+    return feature, stimuli_of(place)

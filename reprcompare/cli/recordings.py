@@ -7,13 +7,27 @@ from typing import Any
 import click
 
 import reprcompare as rc
-from reprcompare.cli.frame import FILE, as_json, labels_of_file, pair_of, recording_or_path
+from reprcompare.cli.frame import (
+    FILE,
+    INPUT,
+    as_json,
+    is_recording,
+    labels_of_file,
+    pair_of,
+    recording_or_path,
+    stimuli_of,
+)
+from reprcompare.errors import InvalidInputError, listing
 
 
 @click.command()
 @click.argument("network")
-@click.option("--stimuli", required=True, help="A folder of images, or a catalogue name.")
-@click.option("--labels", type=FILE, help="CSV of labels, first column the stimulus id.")
+@click.option(
+    "--stimuli",
+    required=True,
+    help="A folder of images, a set (.nc), a table (.csv), a public name.",
+)
+@click.option("--labels", type=INPUT, help="CSV of labels, first column the stimulus id.")
 @click.option("--layers", multiple=True, help="Name or pattern; repeat for several.")
 @click.option("--out", "path", type=FILE, required=True, help="The recording to write (.nc).")
 @click.option("--weights", help="A file of weights, or DEFAULT for the trained ones.")
@@ -54,10 +68,9 @@ def record(
 
     there = path.is_file() and not overwrite
     made, preprocess = named_network(network, weights, seed, allow_import)
-    shown: Any = stimuli if Path(stimuli).is_dir() else rc.load_stimuli(stimuli)
     recording = rc.record(
         made,
-        shown,
+        stimuli_of(stimuli),
         layers=list(layers) or None,
         path=path,
         labels=labels_of_file(labels),
@@ -80,7 +93,10 @@ def record(
 @click.command()
 @click.argument("path", type=FILE)
 def join(path: Path) -> None:
-    """Join the shards of the recording PATH, once all of them are there."""
+    """Join the shards of the recording PATH.
+
+    All of them must be there: PATH is what was given to --out when they were recorded.
+    """
     from reprcompare.sessions import join_shards
 
     click.echo(f"{path}: {join_shards(path).sizes['presentation']} presentations")
@@ -89,28 +105,61 @@ def join(path: Path) -> None:
 @click.command()
 @click.argument("recording")
 def validate(recording: str) -> None:
-    """Check that RECORDING, a file or a catalogue name, follows the format and is undamaged."""
+    """Check that RECORDING follows the format and is undamaged.
+
+    RECORDING is a file or a catalogue name.
+    """
     from reprcompare.recording import check_checksums
 
     found = recording_or_path(recording)
-    if not isinstance(found, str):
+    if isinstance(found, str):
+        rc.validate_recording(rc.open_recording(found), recording)
+        check_checksums(found)
+        click.echo(f"{recording} is a valid recording, and is as it was written.")
+    elif is_recording(found):
         rc.validate_recording(found, recording)
-        click.echo(f"{recording} is a valid recording.")
-        return
-    rc.validate_recording(rc.open_recording(found), recording)
-    check_checksums(found)
-    click.echo(f"{recording} is a valid recording, and is as it was written.")
+        click.echo(f"{recording} is a valid recording; its files are as published.")
+    else:
+        click.echo(f"{recording} holds {found.n_rdm} RDMs; its files are as published.")
 
 
 @click.command()
 @click.argument("recording")
 @as_json
 def show(recording: str, as_json: bool) -> None:
-    """Show what RECORDING, a file or a catalogue name, is and where it came from."""
+    """Show what RECORDING is and where it came from.
+
+    RECORDING is a file or a catalogue name.
+    """
     from reprcompare.recording import describe, describe_text
 
     found = recording_or_path(recording)
+    if not isinstance(found, str) and not is_recording(found):
+        said = _described(found)
+        lines = [f"{name:<13} {value}" for name, value in said.items() if value]
+        click.echo(json.dumps(said) if as_json else "\n".join(lines))
+        return
     click.echo(json.dumps(describe(found)) if as_json else describe_text(found))
+
+
+def _described(rdms: Any) -> dict[str, object]:
+    """Return what a person wants to know first of data that were published as RDMs."""
+    from reprcompare.geometry import stimulus_ids
+
+    whose = {
+        f"{name}s": listing(dict.fromkeys(map(str, rdms.rdm_descriptors.get(name, []))), most=8)
+        for name in ("subject", "session", "region")
+    }
+    return {
+        "identifier": str(rdms.descriptors.get("identifier", "")),
+        "kind": "RDMs",
+        "rdms": rdms.n_rdm,
+        **whose,
+        "stimuli": rdms.n_cond,
+        "first_stimuli": listing(stimulus_ids(rdms)[:3]),
+        "dissimilarity": str(rdms.dissimilarity_measure or ""),
+        "limits": str(rdms.descriptors.get("limits", "")),
+    }
 
 
 @click.command()
@@ -118,10 +167,20 @@ def show(recording: str, as_json: bool) -> None:
 @click.argument("second")
 @as_json
 def why(first: str, second: str, as_json: bool) -> None:
-    """Say why the recordings FIRST and SECOND differ, the most telling difference first."""
+    """Say why the recordings FIRST and SECOND differ.
+
+    Each is a file or a catalogue name. The most telling difference comes first.
+    """
     from reprcompare.recording import why as why_
 
-    differences = why_(recording_or_path(first), recording_or_path(second))
+    both = [recording_or_path(name) for name in (first, second)]
+    for name, found in zip((first, second), both, strict=True):
+        if not isinstance(found, str) and not is_recording(found):
+            raise InvalidInputError(
+                f"{name!r} was published as RDMs, which are no recording; how much RDMs agree is "
+                "told by `reprcompare compare`."
+            )
+    differences = why_(*both)
     if as_json:
         click.echo(json.dumps([vars(item) for item in differences]))
         return

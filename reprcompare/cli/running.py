@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from reprcompare.cli.frame import FILE, FOLDER, as_json
+from reprcompare.cli.frame import FILE, FOLDER, OUT, as_json
 
 
 @click.command()
 @click.argument("protocol")
-@click.option("--out", type=FOLDER, help="Folder for the results (default: runs/NAME).")
+@click.option("--out", type=OUT, help="Folder for the results (default: runs/NAME).")
 @click.option("--cache", type=FOLDER, help="Folder of finished work (default: REPRCOMPARE_CACHE).")
 @click.option("--allow-import", is_flag=True, help="Import networks that the protocol names.")
 @click.option(
@@ -27,7 +27,10 @@ def run(
     scheduler: str | None,
     as_json: bool,
 ) -> None:
-    """Run PROTOCOL, a file or the name of one that comes with the package."""
+    """Run PROTOCOL, a file or the name of a shipped one.
+
+    What is finished is kept in the cache: an interrupted run goes on when it is run again.
+    """
     from reprcompare.protocol import run_protocol
 
     done = run_protocol(
@@ -51,7 +54,10 @@ def run(
 @click.argument("folder", type=FOLDER)
 @click.option("--out", "path", type=FILE, help="The page: .html, .md or .pdf (in FOLDER).")
 def report(folder: Path, path: Path | None) -> None:
-    """Make a report of the tables and figures in FOLDER, such as a run leaves behind."""
+    """Make a page of the tables and figures in FOLDER.
+
+    Such a folder is what run leaves behind, and what the other commands write with --out.
+    """
     from reprcompare.report import report_of_folder
 
     click.echo(str(report_of_folder(folder).save(path or folder / "tables.html")))

@@ -154,6 +154,8 @@ def compare(
     """
     if resample not in RESAMPLED:
         raise InvalidInputError(f"resample must be one of {RESAMPLED}, got {resample!r}.")
+    if n_bootstrap < 0:
+        raise InvalidInputError(f"n_bootstrap must be 0 or more, got {n_bootstrap}.")
     chosen = find_comparator(comparator or DEFAULT)
     corrections = find_corrections(correct)
     joined = join_inputs(models, brain, metric, nan, controls, seed, untrained)
@@ -259,7 +261,7 @@ def _bootstrap_errors(
 ) -> list[float]:
     """Bootstrap standard errors; NaN for flexible models and where there are no fast products."""
     fixed = [part.vectors for name, part in parts if name not in fits]
-    if comparator.family == "matrix" or not fixed:
+    if comparator.family == "matrix" or not fixed or n_draws < 2:
         return [np.nan] * len(parts)
     errors = iter(bootstrap_errors(fixed, region.vectors, comparator, over, n_draws, rng))
     return [np.nan if name in fits else float(next(errors)) for name, _ in parts]

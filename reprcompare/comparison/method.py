@@ -78,12 +78,18 @@ def _tested(comparator: Comparator, n_draws: int, resample: str) -> str:
     tested = tested_through(comparator)
     if tested is not comparator and resample != "subjects":
         zero += f" (carried out on the {tested.label})"
+    bootstrapped = (
+        f"se_bootstrap is that of {n_draws} bootstrap resamples, corrected for both factors "
+        "(Schuett et al. 2023); it is too large for models that are unrelated to the brain"
+        if n_draws
+        else "Nothing was resampled or permuted, so se_bootstrap and what rests on permutations "
+        "are missing"
+    )
     return (
         "Standard errors come from the influence of every subject and pair of stimuli on the "
         "score, where only terms that share neither are independent; intervals and differences "
-        f"(two-sided) use Student's t with Satterthwaite's degrees of freedom. se_bootstrap is "
-        f"that of {n_draws} bootstrap resamples, corrected for both factors (Schuett et al. 2023); "
-        f"it is too large for models that are unrelated to the brain. {zero}; p_ceiling "
+        "(two-sided) use Student's t with Satterthwaite's degrees of freedom. "
+        f"{bootstrapped}. {zero}; p_ceiling "
         "the null hypothesis that it reaches the lower noise ceiling, against lying below it. "
         "p_holm and p_zero_holm are corrected family-wise, p_fdr and p_zero_fdr for the rate of "
         "false discoveries, over all pairs of models, or all models, of a brain region; other p "

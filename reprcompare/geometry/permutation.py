@@ -83,7 +83,7 @@ def unrelated_test(
     null = centre if comparator.unrelated is None else comparator.unrelated
     if comparator.family == "matrix":
         null = np.nan
-    return Unrelated(exceeded / (n_permutations + 1), null)
+    return Unrelated(exceeded / (n_permutations + 1) if n_permutations else np.nan, null)
 
 
 def tested_through(comparator: Comparator) -> Comparator:

@@ -2,8 +2,10 @@
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,6 +98,8 @@ def named_network(
             network, prepare = _LIBRARIES[source](rest, trained)
         else:
             network, prepare = _instance(import_object(name, allow_import), name), None
+            if trained:
+                raise _no_weights(name)
     if weights is not None and not trained:
         _load(network, weights)
     return network.eval(), prepare
@@ -122,6 +126,10 @@ def import_object(name: str, allowed: bool) -> Any:
             "again with --allow-import."
         )
     module, _, attribute = name.partition(":")
+    if not {"", str(Path.cwd())} & set(sys.path):
+        sys.path.insert(
+            0, str(Path.cwd())
+        )  # where a command is called, modules lie beside the data
     try:
         found: Any = importlib.import_module(module)
         for part in attribute.split("."):
@@ -154,10 +162,18 @@ def _own(
         raise InvalidInputError(
             f"{name!r} is made for a task; record it with a protocol, or from Python."
         )
+    if trained and "trained" not in parameters:
+        raise _no_weights(name)
     given = {"trained": trained, "seed": seed}
     return (
         architecture.make(**{key: value for key, value in given.items() if key in parameters}),
         architecture.preprocess,
+    )
+
+
+def _no_weights(name: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"no trained weights come with {name!r}; leave out weights=, or give a file of weights."
     )
 
 

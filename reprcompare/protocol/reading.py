@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,9 +90,11 @@ def read_protocol(path: str | os.PathLike[str]) -> Protocol:
             file = named
         else:
             known = sorted(item.stem for item in shipped("protocols").glob("*.toml"))
+            near = get_close_matches(file.stem, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ProtocolError(
-                f"there is no protocol file {file}. Give the path of a TOML file, or the name of "
-                f"one that comes with reprcompare: {', '.join(known)}."
+                f"there is no protocol file {file}{hint} Give the path of a TOML file, or the name "
+                f"of one that comes with reprcompare: {', '.join(known)}."
             )
     return parse_protocol(file.read_text(encoding="utf-8"), str(file))
 

@@ -334,7 +334,11 @@ def _sets(
     if not own[0] and not own[1]:
         return
     shared = len(one) - len(own[0])
-    meaning = "they are named differently" if quiet else f"they share {shared} {things}, not all"
+    meaning = (
+        "they are named differently"
+        if quiet
+        else f"they share {shared or 'no'} {things}{', not all' if shared else ''}"
+    )
     said = [f"{len(names)} of its own: {listing(names, 3)}" if names else "none" for names in own]
     yield Difference(part, said[0], said[1], meaning)
 

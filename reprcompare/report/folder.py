@@ -43,6 +43,8 @@ def report_of_folder(folder: str | os.PathLike[str]) -> Page:
     ['Audit']
     """
     place = Path(folder)
+    if not place.is_dir():
+        raise InvalidInputError(f"{place} is no folder; give the folder of a run.")
     tables = {path.stem: _read(path) for path in sorted(_tables(place))}
     drawings = {path.stem: path for path in sorted((place / "figures").glob("*.png"))}
     if not tables and not drawings:

@@ -287,6 +287,11 @@ def _usable_rows(
 
 def _outcome(expression: str, rows: pd.DataFrame) -> NDArray[np.float64]:
     """Evaluate the left side of a formula."""
+    if expression in rows and not pd.api.types.is_numeric_dtype(rows[expression]):
+        raise InvalidInputError(
+            f"the outcome {expression!r} holds text such as {rows[expression].iloc[0]!r}; it must "
+            "be a column of numbers"
+        )
     matrix = _matrix(f"0 + {expression}", rows)
     if matrix.shape[1] != 1:
         raise InvalidInputError(f"the outcome {expression!r} must be one column of numbers")

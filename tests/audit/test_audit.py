@@ -134,12 +134,19 @@ def test_collinear_and_constant_labels_are_named():
     assert row(found, "r1", "hard").share_unique == pytest.approx(0.2, abs=0.02)
 
 
+def test_labels_of_which_no_two_stimuli_share_one_are_named():
+    found = audit(network(), labels=TABLE.assign(name=TABLE.index), n_permutations=0)
+    assert any("'name' has another value for every stimulus" in note for note in found.notes)
+    assert np.isnan(row(found, "r1", "name").share)
+    assert not any("'easy' has another" in note for note in found.notes)
+
+
 def test_silent_and_missing_neuroids_are_handled():
     recorded = network()
     recorded["activity"][:, 0] = np.nan
     recorded["activity"][:, 4:] = 0.7
     found = audit(recorded, n_permutations=0)
-    assert any("1 neuroids with missing values" in note for note in found.notes)
+    assert any("1 neuroids with missing values were left out in" in note for note in found.notes)
     assert any("no neuroid varies" in note for note in found.notes)
     assert set(found.table.region) == {"r1"}
 

@@ -155,7 +155,7 @@ def test_what_does_not_fit_together_is_said(run, tmp_path):
 def test_unlabelled_damaged_and_foreign_files_get_a_sentence(run, tmp_path):
     with pytest.raises(
         InvalidInputError,
-        match=r"nothing names its volumes; looked for .*lonely_events\.tsv\. Give",
+        match=r"nothing names its volumes \(looked for .*lonely_events\.tsv\)\. Give",
     ):
         load_brain(save(betas(), tmp_path / "lonely_betas.nii"))
     (tmp_path / "text.nii").write_text("no image")

@@ -199,7 +199,7 @@ def test_animals_are_joined_by_label(units_file, tmp_path):
     ("options", "error", "said"),
     [
         ({"window": (0, 100), "bin_width": 30}, InvalidInputError, "must divide it"),
-        ({"window": (100, 0)}, InvalidInputError, "cannot be cut"),
+        ({"window": (100, 0)}, InvalidInputError, "must end after it starts"),
         ({"bin_width": 30}, InvalidInputError, "needs a window"),
         ({"window": (0, 1), "align": "start"}, UnknownNameError, "did you mean 'start_time'"),
         ({"trials": "trial"}, UnknownNameError, "did you mean 'trials'"),

@@ -115,7 +115,7 @@ def test_stimulus_ids_may_stand_in_a_text_file(tmp_path):
     (tmp_path / "ids.txt").write_text("\n".join("abcabc") + "\n")
     recording = read_numpy(tmp_path / "it.npy", stimulus_ids=tmp_path / "ids.txt")
     assert recording.stimulus_id.values.tolist() == list("abcabc")
-    with pytest.raises(InvalidInputError, match="not a readable text file of stimulus ids"):
+    with pytest.raises(InvalidInputError, match="no such file; expected names, or a text"):
         read_numpy(tmp_path / "it.npy", stimulus_ids=tmp_path / "none.txt")
 
 

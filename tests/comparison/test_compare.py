@@ -124,6 +124,17 @@ def test_with_one_subject_only_stimuli_are_generalised_to(group):
         compare({"m": model}, one, resample="subjects")
 
 
+def test_without_draws_there_is_a_score_and_nothing_that_rests_on_draws(group):
+    model, brain = group
+    result = compare({"m": model}, brain, n_bootstrap=0)
+    (found,) = result.table.itertuples()
+    assert np.isfinite([found.score, found.se, found.ci_low]).all()
+    assert np.isnan([found.se_bootstrap, found.p_zero, found.p_zero_holm, found.p_zero_fdr]).all()
+    assert "Nothing was resampled or permuted" in result.method
+    with pytest.raises(InvalidInputError, match="0 or more, got -1"):
+        compare({"m": model}, brain, n_bootstrap=-1)
+
+
 def test_fixed_stimuli_give_the_t_test_over_subjects(group):
     model, brain = group
     result = compare({"m": model}, brain, "correlation", resample="subjects")

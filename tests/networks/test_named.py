@@ -1,4 +1,5 @@
 import pickle
+import sys
 
 import pytest
 import torch
@@ -41,6 +42,21 @@ def test_code_is_imported_only_if_allowed():
         named_network("os:getcwd", allow_import=True)
     with pytest.raises(InvalidInputError, match="could not be imported"):
         import_object("no_such_module:x", allowed=True)
+
+
+def test_trained_weights_that_do_not_exist_are_not_silently_fresh_ones():
+    with pytest.raises(InvalidInputError, match="no trained weights come with 'pixels'"):
+        named_network("pixels", "DEFAULT")
+    with pytest.raises(InvalidInputError, match="no trained weights come with 'torch.nn:Identity'"):
+        named_network("torch.nn:Identity", "DEFAULT", allow_import=True)
+
+
+def test_a_module_is_found_where_the_command_is_called(tmp_path, monkeypatch):
+    (tmp_path / "my_own_network.py").write_text("import torch\nnetwork = torch.nn.Identity\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [place for place in sys.path if place])
+    network, _ = named_network("my_own_network:network", allow_import=True)
+    assert isinstance(network, torch.nn.Identity)
 
 
 def test_weights_come_from_a_file_and_never_run_code(tmp_path):

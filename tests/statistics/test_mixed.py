@@ -147,7 +147,7 @@ WRONG = {
     "open parenthesis": ("y ~ x + (1|subject", InvalidInputError, "open"),
     "no group": ("y ~ x + (1|)", InvalidInputError, "must read"),
     "caret": ("y ~ x^2", InvalidInputError, r"\*\*"),
-    "text outcome": ("rule ~ x", InvalidInputError, "one column of numbers"),
+    "text outcome": ("rule ~ x", InvalidInputError, "holds text such as"),
     "logarithm of a negative": ("y ~ log(x)", InvalidInputError, "not finite"),
 }
 
