@@ -376,7 +376,7 @@ def test_predicting_files_of_one_name_are_told_apart_and_wrong_places_said(
     (tmp_path / "file").touch()
     status, _, said = call("encode", net, it, "--bootstrap", 5, "--out", tmp_path / "file" / "x")
     assert status != 0
-    assert "could not be written" in said
+    assert "cannot be made" in said
     status, out, said = call("encode", it, it, "--bootstrap", 5, "--json")
     assert out.startswith("[{")
     assert "note: 'b' has" in said or "of the neuroids that it predicts" in said
