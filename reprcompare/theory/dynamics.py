@@ -72,7 +72,8 @@ def conserved(h: ArrayLike, y: ArrayLike, *, ratio: float, dx2: ArrayLike) -> Fl
     0.9
     """
     squared = np.asarray(h, dtype=float)
-    return squared - ratio * np.asarray(dx2) * np.asarray(y) / squared
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(squared - _ratio(ratio) * np.asarray(dx2) * np.asarray(y) / squared)
 
 
 def rich_limit(*, ratio: float, dx2: ArrayLike, dy2: ArrayLike) -> Floats:
@@ -87,7 +88,14 @@ def rich_limit(*, ratio: float, dx2: ArrayLike, dy2: ArrayLike) -> Floats:
     dx2, dy2 : array_like
         Squared distances of the stimuli and of their targets.
     """
-    return np.sqrt(ratio * np.asarray(dx2, dtype=float) * np.asarray(dy2))
+    return np.sqrt(_ratio(ratio) * np.asarray(dx2, dtype=float) * np.asarray(dy2))
+
+
+def _ratio(ratio: float) -> float:
+    """Refuse a ratio of rates that cannot be; NaN stands for one that is not known."""
+    if isinstance(ratio, str) or np.ndim(ratio) or ratio <= 0 or ratio == np.inf:
+        raise InvalidInputError(f"ratio, rate_h / rate_y, must be a number above 0, got {ratio!r}.")
+    return ratio
 
 
 def end_state(
@@ -221,8 +229,7 @@ def solve(
     >>> path.round(4).tolist()
     [[0.001, 0.0, -0.0001], [0.7071, 0.5, 0.0]]
     """
-    start = Start(*map(float, start))
-    moments = np.asarray(times, dtype=float)
+    start, moments = _numbers(start, times, rate_h, rate_y, dx2, dy2)
     _check(start, moments, rate_h, rate_y, dx2, dy2)
     if dynamics == "two_points":
         return _solve_theory(start, moments, rate_h, rate_y, dx2, dy2)
@@ -278,6 +285,22 @@ def _integrate(
     if report["message"] != "Integration successful.":
         path[1:] = np.nan
     return path[int(late) :]
+
+
+def _numbers(start: Start, times: ArrayLike, *others: float) -> tuple[Start, Floats]:
+    """Return start and times as numbers, and refuse what is none."""
+    try:
+        first = Start(*map(float, start))
+        moments = np.asarray(times, dtype=float)
+        every = np.array([*first, *map(float, others)])
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            "start must be three numbers (h, y, w), times a list of numbers; rates, dx2 and dy2 "
+            "are numbers."
+        ) from error
+    if not (np.isfinite(every).all() and np.isfinite(moments).all()):
+        raise InvalidInputError("start, times, rates, dx2 and dy2 must be finite numbers.")
+    return first, moments
 
 
 def _check(

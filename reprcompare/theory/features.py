@@ -5,7 +5,7 @@ differ in an easy or in a hard feature, and are matched in both, should end equa
 they do instead is what two points cannot explain.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from reprcompare.errors import (
     UnknownNameError,
     unknown_name,
 )
-from reprcompare.recording import label_table, labels_of, select
+from reprcompare.recording import check_structure, label_table, labels_of, select
 from reprcompare.theory.dynamics import end_state, ratio_of
 from reprcompare.theory.structure import ends_of
 from reprcompare.theory.tracking import pairs_of
@@ -46,6 +46,8 @@ def feature_pairs(stimuli: xr.Dataset, which: Which = "nearest") -> pd.DataFrame
 
     Raises
     ------
+    UnknownNameError
+        If there is no such choice of pairs.
     InvalidInputError
         If there are no labels, no counterfactuals, or no such pairs.
 
@@ -56,6 +58,12 @@ def feature_pairs(stimuli: xr.Dataset, which: Which = "nearest") -> pd.DataFrame
     >>> feature_pairs(xor.evaluation_set())["feature"].value_counts().to_dict()
     {'target': 4}
     """
+    if which not in get_args(Which):
+        raise UnknownNameError(unknown_name("choice of pairs", which, get_args(Which)))
+    if not isinstance(stimuli, xr.Dataset):
+        raise InvalidInputError(
+            f"feature_pairs takes a stimulus set with labels, got a {type(stimuli).__name__}."
+        )
     if "label" not in stimuli:
         raise InvalidInputError("the stimuli have no labels, so no feature can differ.")
     made = (
@@ -118,11 +126,18 @@ def compare_features(
 
     Raises
     ------
+    InvalidInputError
+        If pairs do not say in which feature they differ, or as for `reprcompare.theory.track`.
     UnknownNameError
         If no pair differs in the reference feature, or the region does not exist.
     NotIdentifiableError
         If the reference's pairs ended closer than they started in every subject.
     """
+    if not isinstance(pairs, pd.DataFrame) or "feature" not in pairs:
+        raise InvalidInputError(
+            "pairs must be a table with the column 'feature', as feature_pairs returns it."
+        )
+    check_structure(recording)
     features = list(dict.fromkeys(pairs["feature"]))
     if reference not in features:
         raise UnknownNameError(unknown_name("feature", reference, features, "the pairs"))

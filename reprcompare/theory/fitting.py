@@ -114,7 +114,14 @@ def fit_pairs(
     Raises
     ------
     InvalidInputError
-        If the recording was not made over training, or there are too few checkpoints for the folds.
+        If the recording was not made over training, there are too few checkpoints for the folds, or
+        pairs or targets are not what `track` takes.
+    UnknownNameError
+        If there are no such dynamics, region or choice of controls.
+    LabelMismatchError
+        If a stimulus of a pair was not recorded or has no target.
+    NotIdentifiableError
+        If no subject and region could be fitted; the message gives the reason for each.
 
     Notes
     -----
@@ -122,9 +129,17 @@ def fit_pairs(
     much a rate depends on which part of learning it is fitted to, in this one network, with its
     start taken as recorded. For what holds in new networks, average over subjects.
     """
-    for name in dynamics:
+    for name in [dynamics] if isinstance(dynamics, str) else dynamics:
         if name not in get_args(Dynamics):
             raise UnknownNameError(unknown_name("dynamics", name, get_args(Dynamics)))
+    if isinstance(dynamics, str):
+        raise InvalidInputError(f"dynamics must be a list of names, got {dynamics!r}.")
+    if isinstance(regions, str) or (regions is not None and not len(regions)):
+        raise InvalidInputError(f"regions must be a list of names, got {regions!r}.")
+    if controls not in ("all", "middle"):
+        raise UnknownNameError(unknown_name("controls", controls, ("all", "middle")))
+    if isinstance(n_folds, bool) or not isinstance(n_folds, int | np.integer):
+        raise InvalidInputError(f"n_folds must be a whole number, got {n_folds!r}.")
     tracked = track(recording, pairs, targets)
     places = _places(tracked)
     if regions is not None:
@@ -227,6 +242,8 @@ def _pairs(part: pd.DataFrame) -> tuple[Floats, list[Pair], str]:
         times = rows["training_step"].to_numpy(dtype=float)
         if not np.isfinite(states).all():
             return times, [], "activity or outputs are missing at some checkpoint"
+        if (states == states[0]).all():
+            return times, [], "neither activity nor outputs of a pair change over training"
         if not states[0, 0] > 0:
             return times, [], "the two stimuli of a pair start with the same representation"
         if not float(rows["dx2"].iloc[0]) > 0:

@@ -63,6 +63,9 @@ def predict_ends(ends: pd.DataFrame, ratio: float) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with h_end_predicted (by `end_state`) and h_rich (by `rich_limit`).
     """
+    absent = [name for name in ("dx2", "dy2", "h_start", "y_start") if name not in ends.columns]
+    if absent:
+        raise InvalidInputError(f"ends have no column {listing(absent)}; ends_of makes them.")
     dx2, dy2 = ends["dx2"].to_numpy(), ends["dy2"].to_numpy()
     return ends.assign(
         h_end_predicted=end_state(ends["h_start"], ends["y_start"], ratio=ratio, dx2=dx2, dy2=dy2),
@@ -98,15 +101,31 @@ def structure(
     InvalidInputError
         If there is no such column, or a group has fewer than three pairs.
     """
-    absent = [name for name in (*by, unit) if name not in ends.columns]
+    by = [by] if isinstance(by, str) else list(by)
+    needed = ("h_end", *PREDICTIONS.values())
+    absent = [name for name in (*by, unit, *needed) if name not in ends.columns]
     if absent:
-        raise InvalidInputError(f"ends have no column {listing(absent)}.")
-    groups = ends.groupby(list(by), sort=False) if by else [((), ends)]
+        raise InvalidInputError(
+            f"ends have no column {listing(absent)}; predict_ends(ends_of(recording, pairs), "
+            "ratio) has all that is needed."
+        )
+    if not 0 < level < 1:
+        raise InvalidInputError(f"level must lie between 0 and 1, such as 0.95, got {level}.")
+    broken = int((~np.isfinite(ends[list(needed)])).any(axis=1).sum())
+    if broken:
+        raise InvalidInputError(
+            f"{broken} of {len(ends)} pairs have missing distances; leave them out, and say so."
+        )
+    groups = ends.groupby(by, sort=False) if by else [((), ends)]
     rows = []
     for values, part in groups:
-        if len(part) < 3:
-            raise InvalidInputError(f"{values}: {len(part)} pairs are too few for a correlation.")
         given = dict(zip(by, values if isinstance(values, tuple) else (values,), strict=True))
+        if len(part) < 3:
+            where = ", ".join(f"{name} {value}" for name, value in given.items())
+            raise InvalidInputError(
+                f"{where}{': ' * bool(where)}{len(part)} pairs are too few for a correlation; at "
+                "least 3 are needed."
+            )
         measured = part["h_end"].to_numpy()
         units = part[unit].to_numpy()
         for name, column in PREDICTIONS.items():

@@ -36,6 +36,8 @@ def pairs_of(stimuli: xr.Dataset, pairs: Iterable[tuple[str, str]] | None = None
 
     Raises
     ------
+    InvalidInputError
+        If there are no stimuli in what was given, or a pair is not two ids.
     UnknownNameError
         If there is no stimulus of that id.
 
@@ -46,17 +48,31 @@ def pairs_of(stimuli: xr.Dataset, pairs: Iterable[tuple[str, str]] | None = None
     >>> pairs_of(corners)["dx2"].tolist()
     [1.0, 2.0, 1.0]
     """
+    if not isinstance(stimuli, xr.Dataset) or "stimulus" not in stimuli:
+        what = "recording" if isinstance(stimuli, xr.Dataset) else type(stimuli).__name__
+        raise InvalidInputError(
+            "pairs_of takes a stimulus set, with the variable 'stimulus' that distances are "
+            f"computed from, got a {what}; reprcompare.recording.stimulus_set makes one of an "
+            "array."
+        )
     ids = stimuli["stimulus_id"].values.astype(str)
     values = stimuli["stimulus"].values.reshape(len(ids), -1).astype(float)
     if pairs is None:
         first, second = np.triu_indices(len(ids), 1)
     else:
         places = {name: place for place, name in enumerate(ids)}
-        chosen = list(pairs)
+        chosen = [(pair,) if isinstance(pair, str) else tuple(pair) for pair in pairs]
+        for pair in chosen:
+            if len(pair) != 2:
+                raise InvalidInputError(
+                    f"a pair must be two stimulus ids, such as ('{ids[0]}', '{ids[-1]}'), got "
+                    f"{pair!r}."
+                )
         for name in (name for pair in chosen for name in pair):
             if name not in places:
                 raise UnknownNameError(unknown_name("stimulus", name, places))
-        first, second = np.array([[places[a], places[b]] for a, b in chosen]).reshape(-1, 2).T
+        codes = np.array([[places[a], places[b]] for a, b in chosen], dtype=int)
+        first, second = codes.reshape(-1, 2).T
     distances = ((values[first] - values[second]) ** 2).sum(axis=1)
     return pd.DataFrame({"first": ids[first], "second": ids[second], "dx2": distances})
 
@@ -157,17 +173,26 @@ def _check(recording: xr.Dataset, pairs: pd.DataFrame) -> None:
         raise InvalidInputError(
             "the recording has time bins; choose one with recording.isel(time_bin=...)."
         )
+    if (np.diff(recording["training_step"].values) <= 0).any():
+        raise InvalidInputError(
+            "checkpoints do not rise; sort them with recording.sortby('training_step')."
+        )
     ids = pd.Index(recording["stimulus_id"].values.astype(str))
     if not ids.is_unique:
         raise InvalidInputError(
             "the recording repeats stimuli; average them first with reprcompare.average("
             "recording, 'repetition')."
         )
-    absent = [name for name in PAIR if name not in pairs.columns]
-    if absent or not len(pairs):
+    columns = list(pairs.columns) if isinstance(pairs, pd.DataFrame) else []
+    if any(name not in columns for name in PAIR) or not len(pairs):
+        has = f"it has {listing(columns, 9)}" if columns else f"got a {type(pairs).__name__}"
         raise InvalidInputError(
             f"pairs must be a table with the columns {', '.join(PAIR)} and at least one row "
-            f"(reprcompare.theory.pairs_of makes it); it has {listing(pairs.columns, 9) or 'none'}."
+            f"(reprcompare.theory.pairs_of makes it); {has}."
+        )
+    if not np.isfinite(pd.to_numeric(pairs["dx2"], errors="coerce")).all():
+        raise InvalidInputError(
+            "dx2 of the pairs must be numbers, the squared distances of their stimuli."
         )
 
 
@@ -189,12 +214,27 @@ def _targets(recording: xr.Dataset, targets: pd.DataFrame | None, ids: pd.Index)
                 "give targets=, one row a stimulus and one column a response."
             )
         targets = labels[reported]
+    if not isinstance(targets, pd.DataFrame):
+        raise InvalidInputError(
+            "targets must be a DataFrame, one row a stimulus (indexed by stimulus id) and one "
+            f"column a response, got a {type(targets).__name__}."
+        )
     if targets.shape[1] != n_responses:
         raise InvalidInputError(
             f"targets have {targets.shape[1]} columns, the recording has {n_responses} responses."
         )
-    missing = ids[~ids.isin(targets.index.astype(str))]
+    named = targets.set_axis(targets.index.astype(str))
+    missing = ids[~ids.isin(named.index)]
     if len(missing):
         raise LabelMismatchError(f"targets have no row for the stimuli {listing(missing, 3)}.")
-    named = targets.set_axis(targets.index.astype(str))
-    return named.loc[ids].to_numpy(dtype=float)
+    if not named.index.is_unique:
+        twice = named.index[named.index.duplicated()].unique()
+        raise InvalidInputError(f"targets have two rows for {listing(twice, 3)}; give each one.")
+    wanted = named.loc[ids].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+    if not np.isfinite(wanted).all():
+        gaps = ids[~np.isfinite(wanted).all(axis=1)]
+        raise InvalidInputError(
+            f"targets of {listing(gaps, 3)} are missing or no numbers; the theory needs what every "
+            "response should have been."
+        )
+    return wanted
