@@ -15,6 +15,7 @@ from reprcompare.audit.decodability import Decoding, decode
 from reprcompare.audit.design import Basis, basis_of
 from reprcompare.audit.downstream import Downstream, downstream
 from reprcompare.audit.gates import COVERED, UNLOCATED, covered_outputs, role_gates, unlocated
+from reprcompare.audit.inputs import input_decodability
 from reprcompare.audit.neuroids import components, density, explained_by_neuroid
 from reprcompare.audit.parts import Effects, divide, effects_of, shares_by_feature
 from reprcompare.audit.predictivity import Predictivity, balanced_predictivity
@@ -71,6 +72,7 @@ __all__ = [
     "effects_of",
     "explained_by_neuroid",
     "gram_of_rdm",
+    "input_decodability",
     "participation_ratio",
     "pieces",
     "profile_agreement",

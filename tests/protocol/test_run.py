@@ -65,6 +65,19 @@ def test_every_kind_of_analysis_declares_the_columns_that_it_gives(run):
             assert set(table.columns) <= known or not columns.closed, (name, label)
 
 
+def test_what_is_read_from_the_stimuli_stands_beside_every_feature_on_request(run):
+    asked = (
+        'recordings = ["nets"]\nn_perm',
+        'recordings = ["nets"]\ninput_decodability = true\nn_perm',
+    )
+    audit = run(asked).outcomes["audit"].tables["table"]
+    read = audit.groupby("feature").input_decodability.unique()
+    # Both rules of the small protocol, one unit and AND, are told by a line; 48 stimuli.
+    assert read["easy"].tolist() == [1.0]
+    assert len(read["other"]) == 1
+    assert read["other"][0] > 0.9
+
+
 def test_networks_solve_the_task_on_stimuli_they_were_not_trained_on(run):
     accuracy = run().outcomes["accuracy"].tables["table"]
     assert (accuracy.accuracy > 0.95).all()

@@ -8,7 +8,7 @@ import xarray as xr
 from pydantic import Field, model_validator
 from rsatoolbox.rdm import RDMs
 
-from reprcompare.audit import RELEVANCES, ROLES, Audit, audit
+from reprcompare.audit import RELEVANCES, ROLES, Audit, audit, input_decodability
 from reprcompare.errors import listing
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome, stimulus_labels, suffix_of
 from reprcompare.protocol.cache import fingerprint, key_of
@@ -27,7 +27,11 @@ KEYS = (*OF_REGIONS, "feature")
 
 
 class AuditTable(Analysis):
-    """``kind = "audit"``: share, density, decodability, components."""
+    """``kind = "audit"``: share, density, decodability, components.
+
+    With `input_decodability` a column says how well a linear decoder reads each feature from the
+    stimuli themselves.
+    """
 
     recordings: RecordingNames = Field(default_factory=list)
     brain: Annotated[str | None, Refers(("brain",))] = None
@@ -35,11 +39,14 @@ class AuditTable(Analysis):
     features: list[str] | None = None
     image_statistics: bool = False
     n_permutations: Annotated[int, Field(ge=0)] = 100
+    input_decodability: bool = False
 
     @model_validator(mode="after")
     def _something(self) -> "AuditTable":
         if bool(self.recordings) == (self.brain is not None):
             raise ValueError("give either 'recordings' or 'brain', and not both")
+        if self.input_decodability and self.brain is not None:
+            raise ValueError("'input_decodability' needs 'recordings', whose stimuli are known")
         return self
 
 
@@ -67,13 +74,16 @@ def run(table: AuditTable, bench: Bench) -> Outcome:
         for _, item in found:
             notes.update(dict.fromkeys(item.notes))
             methods[item.method] = None
-        return None, {
+        tables = {
             label: pd.concat(
                 [getattr(item, label).assign(recording=name) for name, item in found],
                 ignore_index=True,
             )
             for label in TABLES
         }
+        if table.input_decodability:
+            tables["table"] = _with_inputs(tables["table"], bench, cell)
+        return None, tables
 
     outcome = bench.collect(table.name, make)
     if empty:
@@ -96,6 +106,15 @@ def _of_brain(table: AuditTable, brain: xr.Dataset | RDMs) -> Audit:
         return audit(brain, features=table.features, n_permutations=table.n_permutations)
     labels = stimulus_labels(table.labels, table.features, table.image_statistics)
     return audit(brain, labels, n_permutations=table.n_permutations)
+
+
+def _with_inputs(rows: pd.DataFrame, bench: Bench, cell: Cell) -> pd.DataFrame:
+    """Put beside every feature how well it is read from the stimuli of its recording."""
+    read = [
+        input_decodability(bench.workshop.stimuli(cell, name)).reset_index().assign(recording=name)
+        for name in dict.fromkeys(rows["recording"])
+    ]
+    return rows.merge(pd.concat(read), on=["recording", "feature"], how="left")
 
 
 def _of_file(table: AuditTable, path: Path, bench: Bench) -> Audit:
@@ -128,7 +147,7 @@ KIND = Kind(
                 *KEYS,
                 *("share", "share_low", "share_high", "share_unique", "share_joint"),
                 *("share_total", "density", "decodability", "decodability_chance"),
-                "decodability_p",
+                *("decodability_p", "input_decodability"),
                 *ROLES,
                 *RELEVANCES,
             ),
