@@ -2,7 +2,7 @@
 
 from reprcompare.comparison.compare import compare
 from reprcompare.comparison.controls import CONTROLS, with_controls
-from reprcompare.comparison.corrections import CORRECTIONS, Correction
+from reprcompare.comparison.corrections import CORRECTIONS, Correction, find_corrections
 from reprcompare.comparison.figures import plot_scores
 from reprcompare.comparison.rdm_figures import arrange, plot_arrangement, plot_layers, plot_rdm
 from reprcompare.comparison.result import Comparison
@@ -14,6 +14,7 @@ __all__ = [
     "Correction",
     "arrange",
     "compare",
+    "find_corrections",
     "plot_arrangement",
     "plot_layers",
     "plot_rdm",

@@ -58,7 +58,7 @@ from reprcompare.geometry.measures import (
 from reprcompare.geometry.partial import feature_contributions
 from reprcompare.geometry.permutation import Unrelated, tested_through, unrelated_test
 from reprcompare.geometry.products import Products, resampled_products, score_rdms, scorer
-from reprcompare.geometry.rdm import METRICS, rdm
+from reprcompare.geometry.rdm import METRICS, find_metric, rdm
 from reprcompare.geometry.residual import residual_precision, residual_products
 from reprcompare.geometry.split_ceiling import crossvalidated_upper, split_rdms
 from reprcompare.geometry.variance import RESAMPLED, Variance, pair_variance, score_variance
@@ -99,6 +99,7 @@ __all__ = [
     "feature_contributions",
     "feature_rdms",
     "find_comparator",
+    "find_metric",
     "fit_weights",
     "group_mean",
     "influences",

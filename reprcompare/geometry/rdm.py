@@ -7,7 +7,12 @@ import pandas as pd
 import xarray as xr
 from rsatoolbox.rdm import RDMs
 
-from reprcompare.errors import InvalidInputError, NotIdentifiableError, unknown_name
+from reprcompare.errors import (
+    InvalidInputError,
+    NotIdentifiableError,
+    UnknownNameError,
+    unknown_name,
+)
 from reprcompare.geometry.crossvalidated import (
     crossnobis,
     crossnobis_of_products,
@@ -87,8 +92,7 @@ def rdm(
     >>> rdm(it, metric="squared_euclidean").dissimilarities
     array([[0.667, 0.667, 0.667]])
     """
-    if metric not in METRICS:
-        raise InvalidInputError(unknown_name("dissimilarity", metric, METRICS))
+    find_metric(metric)
     check_structure(recording)
     recording = select(recording, region=region, subject=subject)
     ids = recording["stimulus_id"].values.astype(str)
@@ -123,6 +127,33 @@ def rdm(
         rdm_descriptors={str(name): table[name].tolist() for name in table},
         pattern_descriptors={"stimulus_id": [str(name) for name in names]},
     )
+
+
+def find_metric(name: str) -> str:
+    """Return the name of a dissimilarity, if there is one of that name.
+
+    Parameters
+    ----------
+    name
+        One of `METRICS`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest name that there is.
+
+    Examples
+    --------
+    >>> find_metric("crossnobis")
+    'crossnobis'
+    """
+    if name not in METRICS:
+        raise UnknownNameError(unknown_name("dissimilarity", name, METRICS))
+    return name
 
 
 def _parts(recording: xr.Dataset) -> Iterator[tuple[dict[str, object], xr.DataArray]]:

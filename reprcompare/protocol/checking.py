@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reprcompare.errors import ProtocolError, listing, unknown_name
+from reprcompare.errors import InvalidInputError, ProtocolError, listing, unknown_name
 from reprcompare.protocol import schema
 from reprcompare.protocol.bench import Columns
 from reprcompare.protocol.kinds import ANALYSES
@@ -38,6 +38,24 @@ def check_references(analyses: Sequence[schema.Analysis], cells: Sequence[Cell])
             before = {earlier.name: earlier for earlier in analyses[:number]}
             place = f"analysis {analysis.name!r}"
             _check_table(analysis, place, cell.tables | {"analysis": before})
+    for analysis in analyses:
+        _check_columns_of(analysis, {earlier.name: earlier.kind for earlier in analyses}, cells)
+
+
+def _check_columns_of(
+    analysis: schema.Analysis, kinds: Mapping[str, str], cells: Sequence[Cell]
+) -> None:
+    """Check the columns that an analysis names of the table of another one."""
+    place = f"analysis {analysis.name!r}"
+    for key, field in type(analysis).model_fields.items():
+        for mark in field.metadata:
+            if isinstance(mark, schema.OfColumns):
+                columns = ANALYSES[kinds[getattr(analysis, mark.analysis)]].columns["table"]
+                try:
+                    names = mark.names(getattr(analysis, key))
+                except InvalidInputError as error:
+                    raise ProtocolError(f"{place}.{key}: {error}") from error
+                _check_columns(place, {key: names}, columns, cells)
 
 
 def _check_table(table: schema.Table, place: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
@@ -114,8 +132,9 @@ def _check_columns(
         known += list(PROPERTIES_OF_TRAINING)
         known += [str(name) for task in tasks for name in task.properties.columns]
         unknowable = unknowable or _has_data(cells)
-    if not unknowable:
-        for key, names in used.items():
+    for key, names in used.items():
+        # Data from elsewhere may bring properties of features, but what is measured is known.
+        if not unknowable or (columns.closed and key.endswith("measure")):
             _known(f"{place}.{key}", "column", names, dict.fromkeys(known))
 
 

@@ -19,6 +19,8 @@ from tqdm import tqdm
 
 from reprcompare.brains import load_brain, load_stimuli
 from reprcompare.errors import (
+    InvalidInputError,
+    ProtocolError,
     ReprcompareError,
     UnknownNameError,
     unknown_name,
@@ -39,6 +41,7 @@ from reprcompare.protocol.cache import Cache, fingerprint, key_of
 from reprcompare.protocol.sweep import Cell
 from reprcompare.recording import open_recording, select
 from reprcompare.sessions import record
+from reprcompare.sessions.layers import choose_layers
 from reprcompare.sessions.states import Checkpoints
 from reprcompare.tasks import with_counterfactuals
 
@@ -113,6 +116,28 @@ class Workshop:
         paths = {seed: places[seed] for seed in seeds}
         if not all(path.is_file() for path in paths.values()):
             self._record(cell, name, cell.tables["recording"][name], paths, done)
+
+    def check(self, cell: Cell, name: str) -> None:
+        """Check that a network of a table can be made and has the layers that are recorded.
+
+        Parameters
+        ----------
+        cell, name
+            As for `places`.
+
+        Raises
+        ------
+        ProtocolError
+            With the place in the file, before hours are spent on training.
+        """
+        table: schema.RecordingTable = cell.tables["recording"][name]
+        place = f"network.{table.network}"
+        try:
+            network, _ = self._network(cell, table, table.first_seed)
+            place = f"recording.{name}.layers"
+            choose_layers(network, table.layers)
+        except InvalidInputError as error:
+            raise ProtocolError(f"{place}: {error}") from error
 
     def network(self, cell: Cell, name: str, path: Path) -> nn.Module:
         """Build a network again that was recorded, with the weights that it had then.

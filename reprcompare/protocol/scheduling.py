@@ -76,6 +76,8 @@ def make_missing(
     stacks = missing_stacks(protocol, workshop, names)
     if not stacks:
         return
+    for cell, name in dict.fromkeys((stack.cell, stack.name) for stack in stacks):
+        workshop.check(protocol.cells[cell], name)
     left = sum(len(stack.seeds) for stack in stacks)
     bar = tqdm(
         total=left, desc="networks", unit="network", disable=None if workshop.progress else True

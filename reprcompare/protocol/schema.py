@@ -10,9 +10,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    create_model,
+    model_validator,
+)
 
+from reprcompare.comparison import find_corrections
+from reprcompare.geometry import find_comparator, find_metric
 from reprcompare.networks import NETWORKS, Training
+from reprcompare.statistics import formula_columns
 from reprcompare.tasks import PointTask, TrifeatureTask, VectorTask, digits, two_points
 
 
@@ -39,10 +49,42 @@ class Refers:
     kind: str = ""
 
 
+@dataclass(frozen=True)
+class OfColumns:
+    """Marks a key that names columns of an earlier analysis's table, checked before the run.
+
+    Attributes
+    ----------
+    analysis
+        The key that holds the name of that analysis.
+    names
+        Returns the names of columns that the value of the key holds.
+    """
+
+    analysis: str
+    names: Callable[[str], list[str]]
+
+
+def _checked_by(check: Callable[[Any], object]) -> AfterValidator:
+    """Let a room below say what is wrong with a value; the value stays as it was."""
+
+    def validate(value: Any) -> Any:
+        check(value)
+        return value
+
+    return AfterValidator(validate)
+
+
 RecordingNames = Annotated[list[str], Refers(("recording",))]
 ModelNames = Annotated[list[str], Refers(("recording", "brain"))]
 BrainName = Annotated[str, Refers(("brain",))]
 AuditName = Annotated[str, Refers(("analysis",), "audit")]
+AuditColumn = Annotated[str, OfColumns("audit", lambda name: [name])]
+AuditFormula = Annotated[str, OfColumns("audit", formula_columns)]
+Metric = Annotated[str, _checked_by(find_metric)]
+ComparatorName = Annotated[str, _checked_by(find_comparator)]
+Corrections = Annotated[list[str], Field(min_length=1), _checked_by(find_corrections)]
+Resampled = Literal["both", "stimuli", "subjects"]
 
 
 def references(table: Table) -> Iterator[tuple[str, Refers, list[str]]]:

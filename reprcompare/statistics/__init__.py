@@ -3,6 +3,7 @@
 from reprcompare.statistics.causal import ShareModel, mediation, shapley_bounds, share_model
 from reprcompare.statistics.contrasts import contrast, likelihood_ratio, marginal_means, pairwise
 from reprcompare.statistics.corrections import benjamini_hochberg, correct, holm
+from reprcompare.statistics.design import formula_columns
 from reprcompare.statistics.diagnostics import (
     influence,
     intraclass_correlation,
@@ -39,6 +40,7 @@ __all__ = [
     "correct",
     "dissociation",
     "equivalence_test",
+    "formula_columns",
     "group_contrast",
     "holm",
     "influence",

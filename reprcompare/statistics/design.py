@@ -132,6 +132,32 @@ def build_design(formula: str, table: pd.DataFrame) -> Design:
     return Design(str(formula), y, X, names, random, rows, fixed.design_info, tuple(notes))
 
 
+def formula_columns(formula: str) -> list[str]:
+    """Return the names of the columns that a formula uses, outcome and groups included.
+
+    Parameters
+    ----------
+    formula
+        As for `mixed_model`.
+
+    Returns
+    -------
+    list of str
+        In the order of their first use.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no formula.
+
+    Examples
+    --------
+    >>> formula_columns("share ~ C(complexity) * region + (1|subject)")
+    ['share', 'complexity', 'region', 'subject']
+    """
+    return used_columns(parse_formula(formula))
+
+
 def used_columns(parts: ModelFormula) -> list[str]:
     """Names of the columns that a formula uses, in the order of their first use."""
     found: dict[str, None] = {}

@@ -2,6 +2,7 @@ import pytest
 
 from reprcompare.errors import ProtocolError
 from reprcompare.protocol import read_protocol
+from reprcompare.protocol.reading import parse_protocol
 from reprcompare.shipped import shipped
 
 
@@ -60,6 +61,32 @@ from reprcompare.shipped import shipped
             'by = "complexty"\ndirection =',
             r"\.by: no column 'complexty'; did you mean 'complexity'",
         ),
+        (
+            'by = "feature"\n',
+            'by = "featur"\n',
+            r"'contrast'\.by: no column 'featur'; did you mean",
+        ),
+        (
+            '"share ~ region',
+            '"share ~ regoin',
+            r"'model'\.formula: no column 'regoin'; did you mean",
+        ),
+        (
+            '"share ~ region',
+            '"share region',
+            r"'model'\.formula: .*must read 'outcome ~ predictors'",
+        ),
+        (
+            "n_bootstrap = 50",
+            'metric = "corelation"',
+            r"\.metric: no dissimilarity 'corelation'; did",
+        ),
+        (
+            "n_bootstrap = 50",
+            'comparator = "rho"',
+            r"\.comparator: no comparator 'rho'; did you mean",
+        ),
+        ("n_bootstrap = 50", 'resample = "stimulus"', r"\.resample: .*'stimuli'.*got 'stimulus'"),
         ('name = "model"', 'name = "audit"', r"analysis names must be unique"),
         ('direction = "greater"', 'direction = "up"', r"expect\[1\]\.direction: .*'greater'"),
         ("[protocol]", "[protocol", r"not valid TOML.*line 2"),
@@ -97,6 +124,16 @@ def test_a_sweep_makes_a_cell_for_every_combination(write):
         ("0/1", "sgd"),
         ("-1/1", "adam"),
     ]
+
+
+def test_a_measure_is_checked_where_features_come_from_elsewhere():
+    text = (shipped("protocols") / "kriegeskorte2008_mixed.toml").read_text(encoding="utf-8")
+    assert 'measure = "estimate"' in text
+    with pytest.raises(ProtocolError, match=r"measure: no column 'estimat'; did you mean"):
+        parse_protocol(text.replace('measure = "estimate"', 'measure = "estimat"'))
+    text = (shipped("protocols") / "bias_audit_it.toml").read_text(encoding="utf-8")
+    with pytest.raises(ProtocolError, match=r"measure: no column 'shae'; did you mean 'share'"):
+        parse_protocol(text.replace('measure = "share"', 'measure = "shae"'))
 
 
 def test_a_swept_value_is_validated_in_its_place(write):

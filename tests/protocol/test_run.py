@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from reprcompare.errors import (
-    InvalidInputError,
     NotIdentifiableError,
+    ProtocolError,
     RecordingFailedError,
     ReprcompareError,
 )
@@ -165,7 +165,7 @@ def test_recordings_say_what_they_are(run):
 
 def test_code_named_by_a_protocol_is_not_imported_unasked(run):
     own = ('kind = "mlp"\nhidden = [24, 12]', 'kind = "import"\nobject = "os:system"')
-    with pytest.raises(InvalidInputError, match="--allow-import"):
+    with pytest.raises(ProtocolError, match="--allow-import"):
         run(own)
 
 
@@ -180,3 +180,13 @@ def test_another_number_in_a_stack_gives_the_same_networks(run, write, tmp_path)
     one = open_recording(tmp_path / "out" / "recordings" / "nets.0.nc")
     other = open_recording(alone.folder / "recordings" / "nets.0.nc")
     assert abs(one.activity.values - other.activity.values).max() < 1e-3
+
+
+def test_a_layer_that_does_not_exist_is_said_before_anything_is_trained(run, monkeypatch):
+    monkeypatch.setattr(making, "train", lambda *_, **__: pytest.fail("trained for nothing"))
+    with pytest.raises(
+        ProtocolError, match=r"recording\.nets\.layers: no layer 'hiden1'.*'hidden1'"
+    ):
+        run(('layers = ["hidden1"', 'layers = ["hiden1"'))
+    with pytest.raises(ProtocolError, match=r"network\.mlp: no activation 'rel'; did you mean"):
+        run(('kind = "mlp"', 'kind = "mlp"\nactivation = "rel"'))

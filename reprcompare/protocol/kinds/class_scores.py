@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from reprcompare.geometry import class_scores, rdm
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
-from reprcompare.protocol.schema import Analysis, RecordingNames
+from reprcompare.protocol.schema import Analysis, ComparatorName, Metric, RecordingNames
 from reprcompare.protocol.sweep import Cell
 from reprcompare.recording import open_recording
 from reprcompare.report.class_scores import class_scores_section
@@ -22,8 +22,8 @@ class ClassScoresTable(Analysis):
 
     recordings: Annotated[RecordingNames, Field(min_length=2)]
     region: str | dict[str, str]
-    metric: str = "squared_euclidean"
-    comparator: str = "correlation"
+    metric: Metric = "squared_euclidean"
+    comparator: ComparatorName = "correlation"
 
     @model_validator(mode="after")
     def _every_region(self) -> "ClassScoresTable":

@@ -7,7 +7,14 @@ from pydantic import Field
 
 from reprcompare.comparison import Comparison, compare
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
-from reprcompare.protocol.schema import Analysis, BrainName, ModelNames
+from reprcompare.protocol.schema import (
+    Analysis,
+    BrainName,
+    ComparatorName,
+    Metric,
+    ModelNames,
+    Resampled,
+)
 from reprcompare.protocol.sweep import Cell
 
 INTERVAL = ("se", "ci_low", "ci_high", "df")
@@ -18,9 +25,9 @@ class CompareTable(Analysis):
 
     models: ModelNames
     brain: BrainName
-    metric: str = "correlation"
-    comparator: str | None = None
-    resample: str = "both"
+    metric: Metric = "correlation"
+    comparator: ComparatorName | None = None
+    resample: Resampled = "both"
     n_bootstrap: Annotated[int, Field(ge=0)] = 1000
     seed: int = 0
     over_layers: bool = False

@@ -9,7 +9,15 @@ from rsatoolbox.rdm import RDMs
 
 from reprcompare.comparison import Comparison, compare
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome, stimulus_labels
-from reprcompare.protocol.schema import Analysis, BrainName, ModelNames
+from reprcompare.protocol.schema import (
+    Analysis,
+    BrainName,
+    ComparatorName,
+    Corrections,
+    Metric,
+    ModelNames,
+    Resampled,
+)
 from reprcompare.protocol.sweep import Cell
 from reprcompare.recording import concat, open_recording
 
@@ -26,14 +34,14 @@ class CorrectedTable(Analysis):
 
     models: ModelNames
     brain: BrainName
-    correct: Annotated[list[str], Field(min_length=1)]
+    correct: Corrections
     labels: str | None = None
     features: list[str] | None = None
     image_statistics: bool = False
     nuisance: list[str] = Field(default_factory=list)
-    metric: str = "correlation"
-    comparator: str | None = None
-    resample: str = "both"
+    metric: Metric = "correlation"
+    comparator: ComparatorName | None = None
+    resample: Resampled = "both"
     n_bootstrap: Annotated[int, Field(ge=0)] = 100
     seed: int = 0
 

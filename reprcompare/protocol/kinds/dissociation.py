@@ -6,7 +6,7 @@ import pandas as pd
 from pydantic import Field
 
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
-from reprcompare.protocol.schema import Analysis, AuditName, Refers
+from reprcompare.protocol.schema import Analysis, AuditColumn, AuditName, Refers
 from reprcompare.protocol.sweep import Cell
 from reprcompare.statistics import Dissociation, dissociation
 
@@ -18,7 +18,7 @@ class DissociationTable(Analysis):
 
     audit: AuditName
     role: Annotated[str, Refers(("analysis",), "role")]
-    by: str = "complexity"
+    by: AuditColumn = "complexity"
     bound: Annotated[float, Field(gt=0)] = 0.1
     features: list[str] | None = None
 

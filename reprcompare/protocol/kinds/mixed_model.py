@@ -3,7 +3,7 @@
 import pandas as pd
 
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
-from reprcompare.protocol.schema import Analysis, AuditName
+from reprcompare.protocol.schema import Analysis, AuditFormula, AuditName
 from reprcompare.protocol.sweep import Cell
 from reprcompare.statistics import MixedModel, mixed_model
 
@@ -12,7 +12,7 @@ class ModelTable(Analysis):
     """``kind = "mixed_model"``: a formula as lme4 writes it, over the rows of an audit."""
 
     audit: AuditName
-    formula: str
+    formula: AuditFormula
 
 
 def run(table: ModelTable, bench: Bench) -> Outcome:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
-from reprcompare.protocol.schema import Analysis, AuditName
+from reprcompare.protocol.schema import Analysis, AuditColumn, AuditName
 from reprcompare.protocol.sweep import Cell
 from reprcompare.statistics import NetworkContrast, per_network_contrast
 
@@ -18,7 +18,7 @@ class ContrastTable(Analysis):
 
     audit: AuditName
     region: str = ""
-    by: str = "complexity"
+    by: AuditColumn = "complexity"
 
 
 def run(table: ContrastTable, bench: Bench) -> Outcome:
