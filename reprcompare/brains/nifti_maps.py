@@ -32,9 +32,17 @@ def write_nifti(scores: pd.Series, like: str | Path, path: str | Path) -> Path:
     MissingExtraError
         Without the extra ``[fmri]``.
     InvalidInputError
-        If names are no places in the image, are repeated, or are of several subjects.
+        If scores are no Series of numbers, names are no places in the image, are repeated, or are
+        of several subjects, or the path cannot be written to or is that of `like`.
     """
     nibabel = optional("nibabel", "fmri", "NIfTI files")
+    target = _target(path, like)
+    if not isinstance(scores, pd.Series) or not pd.api.types.is_numeric_dtype(scores):
+        raise InvalidInputError(
+            "scores must be a Series of numbers indexed by neuroid_id, such as "
+            f"result.table.set_index('neuroid_id')['r'], got a {type(scores).__name__}"
+            + (f" of {scores.dtype}." if isinstance(scores, pd.Series) else ".")
+        )
     image = opened(nibabel, like)
     if isinstance(image, nibabel.Cifti2Image):
         raise InvalidInputError(f"{like} is a CIFTI file; give an image of voxels.")
@@ -61,6 +69,20 @@ def write_nifti(scores: pd.Series, like: str | Path, path: str | Path) -> Path:
         )
     volume = np.full(shape, np.nan, dtype=np.float32)
     volume[tuple(places.T)] = scores.to_numpy(dtype=np.float32)
-    target = Path(path)
     nibabel.save(nibabel.Nifti1Image(volume, image.affine), target)
+    return target
+
+
+def _target(path: str | Path, like: str | Path) -> Path:
+    """Return where to write, or say why that cannot be."""
+    target = Path(path)
+    if not target.name.endswith((".nii", ".nii.gz")):
+        raise InvalidInputError(f"path must end in .nii or .nii.gz, got {str(path)!r}.")
+    if not target.parent.is_dir():
+        raise InvalidInputError(f"there is no folder {str(target.parent)!r} to write to; make it.")
+    if target.exists() and Path(like).exists() and target.samefile(like):
+        raise InvalidInputError(
+            f"{target} is the image that the voxels were read from and would be lost; give another "
+            "path."
+        )
     return target

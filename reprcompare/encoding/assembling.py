@@ -45,19 +45,20 @@ def assembled(
     tallies = [item.tally for item in found]
     table = table_of(tallies)
     alphas = _settings_array(found, candidates, prepared)
-    table = _with_settings(table, alphas, settings.by_alpha)
+    table = _in_order(_with_settings(table, alphas, settings.by_alpha), prepared)
     names = [group.name for group in candidates[0].groups]
     partition = partition_of(found, names) if settings.partition else pd.DataFrame()
+    partition = _in_order_of_regions(partition, prepared)
     if len(partition) and (partition.loc[partition["part"] == "shared", "r2"] < 0).any():
         notes[NEGATIVE] = None
     return Encoding(
-        _in_order(table, prepared)[[*KEYS, *SCORES, "alpha", "n_components"]],
+        table[[*KEYS, *SCORES, "alpha", "n_components"]],
         means_of(table, tallies, ["subject", "region"]),
         means_of(table, tallies, ["subject"]),
         _stacked([part for item in found for part in item.groups], prepared),
         partition,
         _stacked([part for item in found for part in item.subsets], prepared),
-        _stacked([part for item in found for part in item.choice]),
+        _in_order_of_regions(_stacked([part for item in found for part in item.choice]), prepared),
         method_of(found, candidates, settings, prepared, len(table["ceiling"].dropna()) > 0),
         list(notes),
         alphas,
@@ -143,6 +144,19 @@ def _in_order(table: pd.DataFrame, prepared: xr.Dataset) -> pd.DataFrame:
     blocks = table[names].apply(tuple, axis=1) if names else pd.Series(0, index=table.index)
     keys = pd.DataFrame({"block": pd.factorize(blocks)[0], "order": order})
     return table.iloc[keys.sort_values(["block", "order"]).index].reset_index(drop=True)
+
+
+def _in_order_of_regions(table: pd.DataFrame, prepared: xr.Dataset) -> pd.DataFrame:
+    """Sort rows by fold, if they have one, and by the brain's subjects and regions."""
+    if table.empty:
+        return table
+    names = ["subject", "region"]
+    places = pd.MultiIndex.from_arrays([prepared[name].values.astype(str) for name in names])
+    order = places.unique().get_indexer(pd.MultiIndex.from_frame(table[names].astype(str)))
+    keys = pd.DataFrame({"order": order}, index=table.index)
+    keys.insert(0, "fold", table.get("fold", 0))
+    rows = keys.sort_values(["fold", "order"], kind="stable").index
+    return table.loc[rows].reset_index(drop=True)
 
 
 def _with_settings(table: pd.DataFrame, chosen: xr.DataArray, by_alpha: bool) -> pd.DataFrame:

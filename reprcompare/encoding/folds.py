@@ -121,7 +121,8 @@ def make_folds(
         if within < 2:
             raise NotIdentifiableError(
                 f"choosing penalties inside of the training rows needs two {_plural(name)} beside "
-                f"the one that is left out, got {len(training)}."
+                f"the one that is left out, got {len(training)}; with so few, fold over stimuli "
+                "(cv=5) or stretches of time (cv='blocks')."
             )
         codes = np.full(len(fold), -1)
         order = training if name == "block" else random.permutation(training)

@@ -44,3 +44,19 @@ def test_scores_come_back_at_their_voxels(image, tmp_path):
 def test_what_is_no_map_gets_a_sentence(image, tmp_path, names, message):
     with pytest.raises(InvalidInputError, match=message):
         write_nifti(pd.Series(1.0, index=names), image, tmp_path / "r.nii.gz")
+
+
+def test_a_map_never_takes_the_place_of_the_image_that_it_came_from(image, tmp_path):
+    before = image.read_bytes()
+    scores = pd.Series([1.0], index=["sub-01.1-1-1"])
+    for path, message in (
+        (image, "would be lost"),
+        (tmp_path / "r.txt", "must end in .nii"),
+        (tmp_path / "no" / "r.nii.gz", "no folder"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            write_nifti(scores, image, path)
+    assert image.read_bytes() == before
+    for wrong in ([1.0], scores.to_frame(), scores.astype(str)):
+        with pytest.raises(InvalidInputError, match="must be a Series of numbers"):
+            write_nifti(wrong, image, tmp_path / "r.nii.gz")
