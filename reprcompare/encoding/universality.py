@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from reprcompare.encoding.arguments import check_computation, check_whole
 from reprcompare.encoding.fitting import fit
-from reprcompare.encoding.folds import make_folds
+from reprcompare.encoding.folds import Folds, make_folds
 from reprcompare.encoding.grams import gram
 from reprcompare.encoding.models import find_model, search_of
 from reprcompare.encoding.predictors import Group, candidates_of, joined
@@ -28,9 +28,9 @@ from reprcompare.recording import common_stimuli, labels_of, select
 
 SENTENCE: Final = (
     "Principal components of every network over {n} stimuli were predicted from every other "
-    "network by ridge regression, nested ({folds} outer folds over stimuli, penalties chosen "
-    "inside); a score is the correlation within folds, averaged over folds. Universality of a "
-    "component is the median over the other networks (Chen & Bonner 2025)."
+    "network by ridge regression, nested ({folds} outer folds over stimuli, components and "
+    "penalties from the training stimuli); a score is the correlation within folds, averaged over "
+    "folds. Universality of a component is the median over the other networks (Chen & Bonner 2025)."
 )
 
 
@@ -151,7 +151,7 @@ def universality(
     folds = make_folds(pd.DataFrame({"stimulus_id": ids[order]}), cv, inner_cv, seed=seed)
     search = search_of(find_model("ridge", 1)[1], 1, alphas, None, 0, seed)
     found = [
-        _components(part, gram(part.group, places, precision="float64"), n_components)
+        _components(part, gram(part.group, places, precision="float64"), folds, n_components)
         for part, places in zip(networks, where, strict=False)
     ]
     rows = []
@@ -161,14 +161,17 @@ def universality(
             continue
         stimuli = Stimuli([places], np.arange(len(ids)), np.zeros(len(ids), int), (0,))
         systems = systems_of([source.group], stimuli, lambda k: k, True, None, precision, device)
-        wanted = np.concatenate([found[t][0] for t in asked], axis=1)
-        fitted = fit(systems, wanted, folds, search, precision=precision, device=device)
+        wanted = np.concatenate([found[t].scores for t in asked], axis=2)
+        held, predicted = np.empty(wanted.shape[1:]), np.empty(wanted.shape[1:])
+        for number, one in enumerate(_each(folds)):
+            fitted = fit(systems, wanted[number], one, search, precision=precision, device=device)
+            rows_held = folds.outer == number
+            held[rows_held] = wanted[number, rows_held]
+            predicted[rows_held] = fitted.predicted[rows_held]
         r = correlation(
-            fold_centred(wanted, folds.outer),
-            fold_centred(fitted.predicted.astype(float), folds.outer),
-            folds.outer,
+            fold_centred(held, folds.outer), fold_centred(predicted, folds.outer), folds.outer
         )
-        ends = np.cumsum([found[t][0].shape[1] for t in asked])[:-1]
+        ends = np.cumsum([found[t].scores.shape[2] for t in asked])[:-1]
         for t, own in zip(asked, np.split(r, ends), strict=True):
             target = (networks[t].name, networks[t].region)
             rows += [
@@ -181,7 +184,7 @@ def universality(
     said = SENTENCE.format(n=len(ids), folds=folds.number)
     if brain is not None:
         said += " Brain similarity is the same from every subject and region of the brain."
-    table = _summary(pairs, networks, [variance for _, variance in found])
+    table = _summary(pairs, networks, [item.variance for item in found])
     return Universality(table, pairs, _relation(table), said)
 
 
@@ -268,17 +271,57 @@ def _sources(networks: Sequence[_Part]) -> list[_Part]:
     return [*networks, *whole]
 
 
-def _components(part: _Part, kernel: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores of the leading components, each of variance 1, and fractions of variance."""
-    means = kernel.mean(axis=0)
-    values, vectors = np.linalg.eigh(kernel - means - means[:, None] + means.mean())
-    values, vectors = values[::-1], vectors[:, ::-1]
-    number = min(most, int((values > 1e-10 * values[0]).sum()))
-    if number == 0:
+def _each(folds: Folds) -> Iterator[Folds]:
+    """Yield every outer fold by itself: its rows are fold 0, which is the only one held out."""
+    for number, inner in enumerate(folds.inner):
+        yield replace(folds, outer=(folds.outer != number).astype(int), inner=[inner])
+
+
+@dataclass(frozen=True)
+class _Components:
+    """Leading components of a region.
+
+    Attributes
+    ----------
+    scores : array, shape (n_folds, n_stimuli, n_components)
+        Of all stimuli on the components of the training stimuli of each outer fold. Components of
+        all stimuli would know the held-out ones: since they are uncorrelated over all, a
+        correlation in training stimuli implies the opposite one in the others, and what predicts
+        the first component would predict the rest the wrong way round.
+    variance : array, shape (n_components,)
+        Fractions of the variance over all stimuli.
+    """
+
+    scores: np.ndarray
+    variance: np.ndarray
+
+
+def _components(part: _Part, kernel: np.ndarray, folds: Folds, most: int) -> _Components:
+    variance = _eigen(kernel)[0]
+    splits = []
+    for number in range(folds.number):
+        rows = folds.outer != number
+        own, others = kernel[np.ix_(rows, rows)], kernel[:, rows]
+        values, vectors = _eigen(own)
+        centred = others - others.mean(axis=1, keepdims=True) - own.mean(axis=0) + own.mean()
+        splits.append((values, centred @ vectors))
+    ranks = [int((values > 1e-10 * max(values[0], variance[0])).sum()) for values, _ in splits]
+    number = min(most, *ranks)
+    if number == 0 or not variance[0] > 0:
         raise NotIdentifiableError(
             f"{part.name!r}, {part.region!r} is the same for all stimuli, so it has no components."
         )
-    return vectors[:, :number] * np.sqrt(len(kernel)), values[:number] / values.clip(0).sum()
+    scores = [found[:, :number] / values[:number] for values, found in splits]
+    # Of variance 1 in the training stimuli; r does not depend on it, but penalties do.
+    scores = [found / found.std(axis=0) for found in scores]
+    return _Components(np.stack(scores), variance[:number] / variance.clip(0).sum())
+
+
+def _eigen(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return eigenvalues and vectors of a centred kernel, largest first."""
+    means = kernel.mean(axis=0)
+    values, vectors = np.linalg.eigh(kernel - means - means[:, None] + means.mean())
+    return values[::-1], vectors[:, ::-1]
 
 
 def _summary(

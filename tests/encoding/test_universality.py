@@ -1,7 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from reprcompare.encoding import encode, universality
+from reprcompare.encoding.folds import make_folds
 from reprcompare.errors import NotIdentifiableError
 from reprcompare.recording import build_recording
 
@@ -46,16 +48,50 @@ def test_shared_components_are_universal_and_own_ones_are_not():
     assert len(found.plot().axes) == 2
 
 
-def test_a_pair_is_what_encode_finds_of_the_component():
+def test_a_pair_is_what_encode_finds_of_the_component_of_the_training_stimuli():
     networks, _ = nets(2)
-    found = universality(networks, n_components=2, precision="float64")
-    centred = networks["n0"].activity.values.astype(float)
-    centred -= centred.mean(axis=0)
-    scores = np.linalg.svd(centred, full_matrices=False)[0][:, :2]
-    target = build_recording(scores, stimulus_id=IDS, region="r0", subject="n0")
-    direct = encode(networks["n1"], target, n_bootstrap=0, precision="float64").table["r"]
+    options = {"alphas": [0.01], "precision": "float64"}
+    found = universality(networks, n_components=2, **options)
+    outer = make_folds(pd.DataFrame({"stimulus_id": sorted(IDS)}), 5).outer
+    fold = pd.Series(outer, index=sorted(IDS))
+    scores = np.zeros((5, 2))
+    for number in range(5):
+        held = fold[IDS].to_numpy() == number
+        activity = networks["n0"].activity.values.astype(float)
+        activity -= activity[~held].mean(axis=0)
+        directions = np.linalg.svd(activity[~held], full_matrices=False)[2][:2]
+        target = build_recording(activity @ directions.T, stimulus_id=IDS, region="r0", subject="a")
+        direct = encode(
+            networks["n1"], target, cv=fold, n_bootstrap=0, predictions=True, **options
+        ).predictions.values[0]
+        for k in range(2):
+            truth = (activity @ directions.T)[held, k]
+            scores[number, k] = np.corrcoef(truth, direct[held, k])[0, 1]
     pair = found.pairs[found.pairs["network"] == "n0"].set_index("component")["r"]
-    np.testing.assert_allclose(pair, direct, atol=1e-5)
+    np.testing.assert_allclose(pair, scores.mean(axis=0), atol=1e-4)
+
+
+def test_what_predicts_the_first_component_does_not_predict_others_the_wrong_way_round():
+    """Components of all stimuli would be uncorrelated over training and test stimuli together."""
+    means = []
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        first = 5 * random.normal(size=(60, 1))
+        networks = {
+            name: build_recording(
+                np.concatenate([first, random.normal(size=(60, 6))], axis=1),
+                stimulus_id=IDS,
+                region="r",
+                subject=name,
+            )
+            for name in ("a", "b")
+        }
+        signal = first @ random.normal(size=(1, 10)) + 0.1 * random.normal(size=(60, 10))
+        brain = build_recording(signal, stimulus_id=IDS, region="IT", subject="m")
+        table = universality(networks, brain, n_components=4).table
+        means.append(table.query("component > 1")["brain_similarity"].mean())
+    assert np.mean(means) > -0.05
+    assert np.mean(means) < 0.2
 
 
 def test_regions_are_compared_by_name_and_else_with_whole_networks():
