@@ -93,6 +93,16 @@ def _region_panel(axis: Axes, rows: pd.DataFrame, predictors: list[str]) -> None
 def plot_against_ceiling(table: pd.DataFrame) -> Figure:
     """Draw the r of every neuroid against the largest that its noise allows.
 
+    Parameters
+    ----------
+    table
+        Of an `Encoding`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel a predictor, a colour a region; on the dashed line r is the ceiling.
+
     Raises
     ------
     InvalidInputError

@@ -58,7 +58,25 @@ MODELS: Final[dict[str, Model]] = {
 
 
 def find_model(name: str | None, n_groups: int) -> tuple[str, Model]:
-    """Return a model by name: by default ridge for one group, banded for several."""
+    """Return a model by name: by default ridge for one group, banded for several.
+
+    Parameters
+    ----------
+    name
+        A name in `MODELS`, or None.
+    n_groups
+        Groups that predict together.
+
+    Returns
+    -------
+    name : str
+    model : Model
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such model.
+    """
     chosen = name or ("ridge" if n_groups == 1 else "banded")
     if chosen not in MODELS:
         raise UnknownNameError(unknown_name("model", chosen, MODELS))

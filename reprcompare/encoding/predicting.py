@@ -122,31 +122,32 @@ class Predicting:
         """
         activity = self.prepared["activity"].isel(neuroid=_slice(block))
         values = activity.transpose("presentation", "neuroid").values[self.rows.presentations]
-        values = np.array(values, dtype=float)
+        # In the type of the file: where it is float32, differences from the mean are exact enough.
+        values = np.array(values, dtype=np.result_type(values, np.float32))
         broken = ~np.isfinite(values).all(axis=0)
         if broken.any():
             self.notes[
                 "Neuroids with missing or infinite values in rows of their subject have no score."
             ] = None
             values[:, broken] = 0
-        mean = values.mean(axis=0)
+        mean = values.mean(axis=0, dtype=float).astype(values.dtype)
         values -= mean
         unit = np.abs(values).max(axis=0)
-        flat = unit <= 1e-12 * np.abs(mean)
-        values[:, flat] = 0
-        unit[flat] = 1
+        constant = unit <= 4 * np.finfo(values.dtype).eps * np.abs(mean)
+        values[:, constant] = 0
+        unit[constant] = 1
         if self.settings.model == "pls":  # components weigh neuroids by their variance
             unit[:] = unit.max()
         values /= unit
         folds = range(self.folds.number)
-        constant = [np.ptp(values[self.folds.outer == fold], axis=0) == 0 for fold in folds]
-        if (np.any(constant, axis=0) & ~broken).any():
+        still = [np.ptp(values[self.folds.outer == fold], axis=0) == 0 for fold in folds]
+        if (np.any(still, axis=0) & ~broken).any():
             self.notes["Neuroids whose responses are the same in all rows of a fold have no r."] = (
                 None
             )
         places = self.place[block].to_numpy()
         self.mean[places], self.unit[places] = mean, unit
-        return values.astype(self.settings.precision), broken
+        return values.astype(self.settings.precision, copy=False), broken
 
     def in_units(self, predicted: np.ndarray) -> np.ndarray:
         """Return predictions (n_rows, n_neuroids) in the units of the brain."""

@@ -59,13 +59,39 @@ class Encoding:
     weights: dict[str, xr.DataArray] = field(default_factory=dict)
 
     def plot(self) -> Figure:
-        """Draw scores over predictors and regions, under their ceilings."""
+        """Draw r over predictors and regions, under their ceilings.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Points are subjects with 95 % intervals over stimuli.
+        """
         return plot_regions(self.regions)
 
     def plot_ceiling(self) -> Figure:
-        """Draw the score of every neuroid against its ceiling."""
+        """Draw the r of every neuroid against its ceiling, the largest r that noise allows.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        InvalidInputError
+            If no neuroid has a ceiling, because no stimulus was repeated.
+        """
         return plot_against_ceiling(self.table)
 
     def plot_partition(self) -> Figure:
-        """Draw what groups of predictors explain alone and together."""
+        """Draw what groups of predictors explain alone and together, in r2.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        InvalidInputError
+            If variance was not partitioned.
+        """
         return plot_partition(self.partition)

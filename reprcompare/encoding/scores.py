@@ -20,6 +20,10 @@ def fold_centred(values: np.ndarray, outer: np.ndarray) -> np.ndarray:
     values : array, shape (n_rows, n_targets)
     outer : array of int, shape (n_rows,)
         Fold of each row.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_rows, n_targets)
     """
     result = np.empty(values.shape, dtype=values.dtype)
     for fold in range(int(outer.max()) + 1):
@@ -46,10 +50,20 @@ def correlation(responses: np.ndarray, predicted: np.ndarray, outer: np.ndarray)
 
 
 def r_squared(responses: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return 1 - sum of squared errors / sum of squares, of fold-centred values, (n_targets,).
+    """Return 1 - sum of squared errors / sum of squares, of fold-centred values.
 
     Without any relation it lies below 0, by the variance of the predictions: an error, unlike a
     correlation, is the larger the more is predicted.
+
+    Parameters
+    ----------
+    responses, predicted : arrays, shape (n_rows, n_targets)
+        Fold-centred.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_targets,)
+        NaN where responses do not vary.
     """
     total = _lengths(responses)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -81,10 +95,24 @@ def split_r_squared(responses: np.ndarray, by_group: np.ndarray) -> np.ndarray:
 
 
 def draws_of_units(folds: Folds, n_draws: int, seed: int = 0) -> np.ndarray:
-    """Draw units with replacement; returns how often each row counts, (n_draws, n_rows).
+    """Draw units with replacement.
 
     Stimuli are drawn within their fold, so that every draw fills every fold; other units, such as
     runs, are drawn over all folds.
+
+    Parameters
+    ----------
+    folds
+        Whose units are drawn.
+    n_draws
+        Number of draws.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_draws, n_rows)
+        How often each row counts.
     """
     random = np.random.default_rng(seed)
     fold = np.zeros(folds.unit.max() + 1, dtype=int)
@@ -112,7 +140,19 @@ def bootstrap_r(
 
 
 def bootstrap_r2(draws: np.ndarray, responses: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return R2 of every draw, (n_draws, n_targets), about the means of the original folds."""
+    """Return R2 of every draw, about the means of the original folds.
+
+    Parameters
+    ----------
+    draws : array, shape (n_draws, n_rows)
+        Of `draws_of_units`.
+    responses, predicted : arrays, shape (n_rows, n_targets)
+        Fold-centred.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_draws, n_targets)
+    """
     weights = draws.astype(responses.dtype)
     total = weights @ np.square(responses)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -67,7 +67,19 @@ class Split:
 
 
 def ridge(values: "Tensor", alphas: np.ndarray) -> "Tensor":
-    """Filter of ridge regression, (n_alphas, k)."""
+    """Filter of ridge regression, 1 / (l + alpha).
+
+    Parameters
+    ----------
+    values : tensor, shape (k,)
+        Eigenvalues of the training kernel.
+    alphas : array, shape (n_alphas,)
+        In the units of the eigenvalues.
+
+    Returns
+    -------
+    tensor, shape (n_alphas, k)
+    """
     import torch
 
     penalty = torch.as_tensor(alphas, dtype=values.dtype, device=values.device)
@@ -75,7 +87,19 @@ def ridge(values: "Tensor", alphas: np.ndarray) -> "Tensor":
 
 
 def components(values: "Tensor", numbers: np.ndarray) -> "Tensor":
-    """Filter of regression on the leading principal components, (n_numbers, k)."""
+    """Filter of regression on the leading principal components: 1 / l of these, else 0.
+
+    Parameters
+    ----------
+    values : tensor, shape (k,)
+        Eigenvalues of the training kernel.
+    numbers : array of int, shape (n_numbers,)
+        How many components.
+
+    Returns
+    -------
+    tensor, shape (n_numbers, k)
+    """
     import torch
 
     order = torch.argsort(values, descending=True)

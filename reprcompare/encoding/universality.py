@@ -61,7 +61,13 @@ class Universality:
     method: str
 
     def plot(self) -> Figure:
-        """Draw universality over components, and brain similarity against it where there is one."""
+        """Draw universality over components, and brain similarity against it where there is one.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Points are networks, lines their means; all are correlations.
+        """
         from reprcompare.encoding.figures import plot_universality
 
         return plot_universality(self.table)
@@ -88,7 +94,8 @@ def universality(
         predicted by the region of the same name of every other network, or by all of its regions
         together where it has none.
     brain
-        A recording from which components are predicted likewise: brain similarity.
+        A recording from which components are predicted likewise: brain similarity. Its repetitions
+        are averaged.
     n_components
         Components of each region, largest variance first.
     cv, inner_cv, alphas, seed, precision, device
@@ -102,10 +109,17 @@ def universality(
     ------
     NotIdentifiableError
         If there are fewer than two networks.
-    InvalidInputError
-        If a number is out of range.
+    InvalidInputError, UnknownNameError
+        If something else than recordings is given, or an argument has no such value.
     LabelMismatchError
         If they share no stimuli.
+
+    Notes
+    -----
+    Components are those of the training stimuli of each outer fold. Those of all stimuli would know
+    the held-out ones: they are uncorrelated over all, so that a correlation of two components in
+    training stimuli implies the opposite one in held-out stimuli, and what predicts the first
+    component would predict the others the wrong way round.
 
     References
     ----------

@@ -64,7 +64,12 @@ def conserved(h: ArrayLike, y: ArrayLike, *, ratio: float, dx2: ArrayLike) -> Fl
     Returns
     -------
     numpy.ndarray
-        In the units of h; negative where the output starts steep.
+        In the units of h; negative where the output starts steep, -inf where h is 0.
+
+    Raises
+    ------
+    InvalidInputError
+        If the ratio is not above 0.
 
     Examples
     --------
@@ -84,9 +89,28 @@ def rich_limit(*, ratio: float, dx2: ArrayLike, dy2: ArrayLike) -> Floats:
     Parameters
     ----------
     ratio
-        ``rate_h / rate_y``.
+        ``rate_h / rate_y``, above 0.
     dx2, dy2 : array_like
         Squared distances of the stimuli and of their targets.
+
+    Returns
+    -------
+    numpy.ndarray
+        A squared distance of representations, of the shape that dx2 and dy2 broadcast to.
+
+    Raises
+    ------
+    InvalidInputError
+        If the ratio is not above 0.
+
+    References
+    ----------
+    van Rossem & Saxe 2024, arXiv 2402.09142, the rich limit of the final representation.
+
+    Examples
+    --------
+    >>> float(rich_limit(ratio=0.5, dx2=2.0, dy2=4.0))
+    2.0
     """
     return np.sqrt(_ratio(ratio) * np.asarray(dx2, dtype=float) * np.asarray(dy2))
 
@@ -114,6 +138,17 @@ def end_state(
         ``rate_h / rate_y``.
     dx2, dy2 : array_like
         Squared distances of the stimuli and of their targets.
+
+    Returns
+    -------
+    numpy.ndarray
+        A squared distance of representations, of the shape that the arguments broadcast to; 0 where
+        h is.
+
+    Raises
+    ------
+    InvalidInputError
+        If the ratio is not above 0.
 
     Examples
     --------
@@ -171,10 +206,23 @@ def loss(y: ArrayLike, w: ArrayLike, dy2: float, mean_error: ArrayLike) -> Float
     Parameters
     ----------
     y, w : array_like
+        Squared distance of the outputs, and alignment.
     dy2
         Squared distance of the targets.
     mean_error : array_like
         Squared length of the mean of the two errors.
+
+    Returns
+    -------
+    numpy.ndarray
+        In squared units of the outputs.
+
+    Examples
+    --------
+    Outputs 0.5 and 1 for the targets 0 and 2: half the squared errors are 0.125 and 0.5.
+
+    >>> float(loss(y=0.25, w=0.25 - 0.5 * 2, dy2=4.0, mean_error=0.25**2))
+    0.3125
     """
     difference = 2 * np.asarray(w, dtype=float) - np.asarray(y) + dy2
     return np.asarray(mean_error) / 2 + difference / 8

@@ -34,7 +34,12 @@ def ends_of(
     Returns
     -------
     pandas.DataFrame
-        subject, region, first, second, dx2, dy2, h_start, y_start, h_end, y_end.
+        subject, region, first, second, dx2, dy2, h_start, y_start, h_end, y_end: squared distances.
+
+    Raises
+    ------
+    InvalidInputError, LabelMismatchError
+        As for `reprcompare.theory.track`.
     """
     edges = recording
     if "training_step" in recording.dims:
@@ -61,7 +66,13 @@ def predict_ends(ends: pd.DataFrame, ratio: float) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The same rows with h_end_predicted (by `end_state`) and h_rich (by `rich_limit`).
+        The same rows with h_end_predicted (by `end_state`) and h_rich (by `rich_limit`), squared
+        distances in the units of the recording.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column is missing, or the ratio is not above 0.
     """
     absent = [name for name in ("dx2", "dy2", "h_start", "y_start") if name not in ends.columns]
     if absent:
