@@ -109,7 +109,7 @@ def audit(
     table = pd.concat(tables, ignore_index=True)
     print_table(table, as_json)
     print_notes([note for item in found.values() for note in item.notes], as_json)
-    write_report(out, "Bias audit", list(found.values()), {"audit": table})
+    write_report(out, "Bias audit", found, {"audit": table})
 
 
 @click.command()

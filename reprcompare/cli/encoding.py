@@ -97,7 +97,7 @@ def encode(
         print_notes(item.notes, as_json)
     named = {"encoding" if part == "table" else part: table for part, table in tables.items()}
     filled = {name: table for name, table in named.items() if len(table)}
-    write_report(out, "Encoding models", list(found.values()), filled)
+    write_report(out, "Encoding models", found, filled)
 
 
 def _given(names: tuple[str, ...], labels: Path | None, together: bool) -> dict[str, Any]:

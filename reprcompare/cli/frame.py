@@ -212,7 +212,7 @@ def write_report(out: Path | None, title: str, results: Any, tables: dict[str, A
     """Write a report and its tables, if a folder was asked for."""
     if out is None:
         return
-    page = rc.report(title, results if isinstance(results, list) else [results])
+    page = rc.report(title, results)
     try:
         for name, table in tables.items():
             table.to_csv(out / f"{name}.csv", index=False)

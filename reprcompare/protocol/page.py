@@ -1,19 +1,14 @@
 """The report of a run: question, expectations, what every analysis found, networks, versions."""
 
 import hashlib
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 
 import pandas as pd
 
 from reprcompare.errors import listing
 from reprcompare.protocol.bench import Outcome
 from reprcompare.protocol.reading import Protocol
-from reprcompare.report import Page, Section, section_of
-
-PACKAGES = ("reprcompare", "torch", "numpy", "scipy", "xarray", "rsatoolbox", "statsmodels")
-"""Whose versions are stored with results."""
+from reprcompare.report import Page, Section, made_with, section_of
 
 
 def page_of(
@@ -60,8 +55,7 @@ def page_of(
         sections.append(_networks(judged))
     provenance = {
         "Protocol": heading.name,
-        "Versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
-        "Python": platform.python_version(),
+        **made_with(),
         "Expectations (sha256)": expected,
         "Protocol text (sha256)": hashlib.sha256(protocol.text.encode()).hexdigest(),
     }

@@ -3,11 +3,9 @@
 import hashlib
 import json
 import os
-import platform
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +19,11 @@ from reprcompare.protocol.cache import Cache, fingerprint
 from reprcompare.protocol.expectations import answer
 from reprcompare.protocol.kinds import ANALYSES
 from reprcompare.protocol.making import Workshop, link
-from reprcompare.protocol.page import PACKAGES, counted_by_cell, page_of
+from reprcompare.protocol.page import counted_by_cell, page_of
 from reprcompare.protocol.reading import Protocol, read_protocol
 from reprcompare.protocol.scheduling import make_missing
 from reprcompare.recording import open_recording
-from reprcompare.report import Plot
+from reprcompare.report import Plot, versions
 
 
 @dataclass(frozen=True)
@@ -209,8 +207,7 @@ def _write_manifest(
     manifest = {
         "protocol": protocol.text,
         "expectations_sha256": expected,
-        "versions": {name: version(name) for name in PACKAGES}
-        | {"python": platform.python_version()},
+        "versions": versions(),
         "source_sha256": fingerprint(""),
         "cells": [cell.settings for cell in protocol.cells],
         "seeds": {

@@ -1,9 +1,10 @@
 """Reports: figures, tables and one HTML page for readers without Python."""
 
+from reprcompare.report.content import Section
 from reprcompare.report.encoding import predictivity_section
 from reprcompare.report.figures import plot_by_region, plot_components
 from reprcompare.report.folder import report_of_folder
-from reprcompare.report.page import Page, Section
+from reprcompare.report.page import Page, made_with, versions
 from reprcompare.report.plots import Picture, Plot
 from reprcompare.report.roles import dissociation_section, plot_dissociation, role_section
 from reprcompare.report.sections import report, section_of
@@ -15,6 +16,7 @@ __all__ = [
     "Plot",
     "Section",
     "dissociation_section",
+    "made_with",
     "plot_by_region",
     "plot_components",
     "plot_dissociation",
@@ -25,4 +27,5 @@ __all__ = [
     "report_of_folder",
     "role_section",
     "section_of",
+    "versions",
 ]

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from reprcompare.report.content import Section
 from reprcompare.report.figures import colours_of
-from reprcompare.report.page import Section
 from reprcompare.report.plots import Plot
 from reprcompare.statistics import level_means, setting_means, variance_by_factor
 

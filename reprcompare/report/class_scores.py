@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from reprcompare.report.content import Section
 from reprcompare.report.figures import MARKERS, PANEL, colours_of, panel_grid, panels_of
-from reprcompare.report.page import Section
 from reprcompare.report.plots import Plot
 from reprcompare.statistics import mean_interval
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from reprcompare.report.content import Section
 from reprcompare.report.curves import plot_along
-from reprcompare.report.page import Section
 from reprcompare.report.plots import Plot
 
 

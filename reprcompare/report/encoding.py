@@ -4,7 +4,7 @@ import pandas as pd
 
 from reprcompare.encoding import Encoding, Universality
 from reprcompare.report.class_figures import plot_class_parts, plot_classes
-from reprcompare.report.page import Section
+from reprcompare.report.content import Section
 from reprcompare.report.plots import Plot
 
 

@@ -3,7 +3,7 @@
 import base64
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib
 import pandas as pd
@@ -11,22 +11,24 @@ from PIL import Image
 
 from reprcompare.errors import MissingExtraError
 from reprcompare.report.cells import cell
+from reprcompare.report.content import Content, Section
 from reprcompare.report.plots import DPI
-
-if TYPE_CHECKING:
-    from reprcompare.report.page import Page, Section
 
 MOST_ROWS = 40
 """Rows of a table that are printed; the rest is named, and lies in the CSV files."""
 
 
-def markdown(page: "Page") -> str:
+def markdown(page: Content) -> str:
     """Write a page as Markdown, with its figures inside as PNG.
 
     Parameters
     ----------
     page
         The report.
+
+    Returns
+    -------
+    str
     """
     parts = [f"# {_escaped(page.title)}"]
     for section in page.sections:
@@ -39,8 +41,6 @@ def markdown(page: "Page") -> str:
         for caption, table in section.tables.items():
             if len(table):
                 parts += [f"**{_escaped(caption)}**", _markdown_table(table)]
-        if section.text:
-            parts.append("\n".join(f"    {line}" for line in section.text.splitlines()))
         if section.notes:
             parts.append("\n".join(f"- {_escaped(note)}" for note in section.notes))
     if page.provenance:
@@ -70,13 +70,18 @@ def _markdown_table(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def pdf(page: "Page") -> bytes:
+def pdf(page: Content) -> bytes:
     """Write a page as PDF, A4.
 
     Parameters
     ----------
     page
         The report.
+
+    Returns
+    -------
+    bytes
+        Of the file.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def _lines(paper: Any, text: str, size: float, style: str = "", family: str = "t
     paper.ln(size * 0.15)
 
 
-def _section(paper: Any, section: "Section") -> None:
+def _section(paper: Any, section: Section) -> None:
     paper.ln(3)
     _lines(paper, section.title, 14, "B")
     for text in section.paragraphs:
@@ -127,8 +132,6 @@ def _section(paper: Any, section: "Section") -> None:
     for caption, table in section.tables.items():
         if len(table):
             _pdf_table(paper, caption, table)
-    if section.text:
-        _lines(paper, section.text, 6.5, family="fixed")
     for note in section.notes:
         _lines(paper, f"• {note}", 9)
 

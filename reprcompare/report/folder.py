@@ -9,7 +9,8 @@ import pandas as pd
 
 from reprcompare.errors import InvalidInputError
 from reprcompare.report.atlas import COLUMNS, atlas_plot
-from reprcompare.report.page import Page, Section
+from reprcompare.report.content import Section
+from reprcompare.report.page import Page
 from reprcompare.report.plots import Picture, Plot
 
 

@@ -2,8 +2,9 @@
 
 import base64
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,54 +13,15 @@ import pandas as pd
 
 from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
 from reprcompare.report.cells import cell, is_number
-from reprcompare.report.plots import Picture, Plot
+from reprcompare.report.content import Content
+from reprcompare.report.exports import markdown, pdf
+
+PACKAGES = ("reprcompare", "torch", "numpy", "scipy", "xarray", "rsatoolbox", "statsmodels")
+"""Whose versions are stored with results."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of a report.
-
-    Attributes
-    ----------
-    title
-        Its heading.
-    paragraphs
-        What was asked, done and found.
-    tables
-        Tables by caption.
-    plots
-        Figures.
-    notes
-        What could not be said, and why.
-    text
-        Preformatted text, such as the summary of a model.
-    """
-
-    title: str
-    paragraphs: Sequence[str] = ()
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    plots: Sequence[Plot | Picture] = ()
-    notes: Sequence[str] = ()
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Page:
-    """A report that can be saved.
-
-    Attributes
-    ----------
-    title
-        Of the page.
-    sections
-        In order.
-    provenance
-        What it was made with, by name.
-    """
-
-    title: str
-    sections: Sequence[Section]
-    provenance: dict[str, str] = field(default_factory=dict)
+class Page(Content):
+    """A report that can be saved."""
 
     def html(self) -> str:
         """Return the page as HTML; whatever is in the data is shown as text, never as markup."""
@@ -110,21 +72,31 @@ def csv_address(table: pd.DataFrame) -> str:
     return f"data:text/csv;charset=utf-8;base64,{text}"
 
 
-def _html(page: Page) -> bytes:
-    return page.html().encode()
+def versions() -> dict[str, str]:
+    """Return what results were made with, for the provenance of a page.
+
+    Returns
+    -------
+    dict of str
+        Names of packages and of Python, and their versions.
+    """
+    return {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
 
 
-def _markdown(page: Page) -> bytes:
-    from reprcompare.report.exports import markdown
+def made_with() -> dict[str, str]:
+    """Return `versions` in one line, as a page shows them.
 
-    return markdown(page).encode()
+    Returns
+    -------
+    dict of str
+        One entry, "Versions".
+    """
+    return {"Versions": ", ".join(f"{name} {number}" for name, number in versions().items())}
 
 
-def _pdf(page: Page) -> bytes:
-    from reprcompare.report.exports import pdf
-
-    return pdf(page)
-
-
-FORMS: dict[str, Callable[[Page], bytes]] = {".html": _html, ".md": _markdown, ".pdf": _pdf}
+FORMS: dict[str, Callable[[Page], bytes]] = {
+    ".html": lambda page: page.html().encode(),
+    ".md": lambda page: markdown(page).encode(),
+    ".pdf": pdf,
+}
 """What a page can be saved as."""

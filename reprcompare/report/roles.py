@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from reprcompare.report.content import Section
 from reprcompare.report.figures import MARKERS, PANEL, colours_of, plot_by_region
-from reprcompare.report.page import Section
 from reprcompare.report.plots import Plot, anchor
 from reprcompare.statistics import Dissociation, mean_interval
 

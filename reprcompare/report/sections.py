@@ -1,6 +1,7 @@
 """How each kind of result is shown: one function a kind."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -10,10 +11,11 @@ from reprcompare.audit import Audit
 from reprcompare.comparison import Comparison, plot_layers
 from reprcompare.encoding import Encoding, Universality
 from reprcompare.errors import InvalidInputError, listing
+from reprcompare.report.content import Section
 from reprcompare.report.curves import plot_along
 from reprcompare.report.encoding import encoding_section, universality_section
 from reprcompare.report.figures import plot_by_region, plot_components
-from reprcompare.report.page import Page, Section
+from reprcompare.report.page import Page, made_with
 from reprcompare.report.plots import Plot, anchor
 from reprcompare.report.roles import dissociation_section
 from reprcompare.report.theory_figures import (
@@ -180,13 +182,17 @@ def comparison_section(
         figure = result.plot()
         caption = (
             "Score of every model region: large points are means with 95 % intervals, filled where "
-            "p < 0.05 against unrelated RDMs (dashed line); small points are single subjects, the "
-            "band is the noise ceiling."
+            f"p < 0.05 against unrelated RDMs (dashed line){_band(result)}."
         )
+        if len(result.pairs):
+            caption += (
+                " Above, bars join two that differ (p < 0.05, corrected for all pairs); where many "
+                "do, each diamond has dots over those that it is better than."
+            )
     plots = [Plot(f"{anchor(title)}-scores", figure, caption, result.table)]
     tables = {
         f"{title}, scores": result.table,
-        f"{title}, noise ceiling": result.ceiling,
+        f"{title}, noise ceiling": result.ceiling.dropna(subset="lower"),
         f"{title}, differences between models": result.pairs,
     }
     if len(result.corrected):
@@ -200,15 +206,20 @@ def comparison_section(
     return Section(title, [result.method], tables, plots, notes)
 
 
+def _band(result: Comparison) -> str:
+    """Say what a figure shows beside means, where the brain has several subjects."""
+    if result.ceiling["lower"].isna().all():
+        return ""
+    return "; small points are single subjects, the band is the noise ceiling"
+
+
 def model_section(result: MixedModel, title: str = "Mixed-effects model") -> Section:
-    """Show a mixed-effects model: the verdict first, then its tables."""
-    return Section(
-        title,
-        [f"Model: {result.formula}.", result.verdict],
-        {f"{title}, fixed effects": result.fixed, f"{title}, random effects": result.random},
-        notes=result.notes,
-        text=result.summary(),
-    )
+    """Show a mixed-effects model: what was fitted, the verdict, then its tables."""
+    tables = {f"{title}, fixed effects": result.fixed, f"{title}, random effects": result.random}
+    if len(result.aggregated):
+        tables[f"{title}, tested on the means of the levels"] = result.aggregated
+    said = [f"Model: {result.formula}. {result.method}.", f"Verdict: {result.verdict}."]
+    return Section(title, said, tables, notes=result.notes)
 
 
 def contrast_section(result: NetworkContrast, title: str = "Contrast per network") -> Section:
@@ -314,7 +325,7 @@ def section_of(result: Any, title: str | None = None, **more: Any) -> Section:
         If a report cannot show such an object.
     """
     if isinstance(result, Section):
-        return result
+        return replace(result, title=title) if title else result
     for kind, show in SHOWN.items():
         if isinstance(result, kind):
             return show(result, **({"title": title} if title else {}), **more)
@@ -332,8 +343,9 @@ def report(title: str, results: Any) -> Page:
     title
         Of the page.
     results
-        One or a list, shown in this order: what `audit`, `compare`, `encode`, `mixed_model` and
-        `per_network_contrast` return, tables, figures, sections.
+        One, a list, or a mapping of headings to them, shown in this order: what `audit`,
+        `compare`, `encode`, `mixed_model` and `per_network_contrast` return, tables, figures,
+        sections.
 
     Returns
     -------
@@ -351,5 +363,9 @@ def report(title: str, results: Any) -> Page:
     >>> "0.5" in page.html()
     True
     """
-    several = results if isinstance(results, list | tuple) else [results]
-    return Page(title, [section_of(result) for result in several])
+    if isinstance(results, Mapping):
+        sections = [section_of(result, str(heading)) for heading, result in results.items()]
+    else:
+        several = results if isinstance(results, list | tuple) else [results]
+        sections = [section_of(result) for result in several]
+    return Page(title, sections, made_with())

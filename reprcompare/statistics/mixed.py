@@ -86,14 +86,19 @@ class MixedModel:
             level=self.level,
         )
 
-    def summary(self) -> str:
-        """Write the model, its tables and the verdict as text."""
+    @property
+    def method(self) -> str:
+        """What was fitted, and how."""
         groups = {term.group: len(term.levels) for term in self.design.random}
         size = ", ".join([f"{len(self.design.y)} rows", *(f"{n} {g}" for g, n in groups.items())])
         how = "restricted maximum likelihood" if self.estimates.reml else "maximum likelihood"
+        return f"{size}; {how}, {self.engine}; {DF_TEXT[self.df_method]}"
+
+    def summary(self) -> str:
+        """Write the model, its tables and the verdict as text."""
         parts = [
             f"{self.formula}",
-            f"{size}; {how}, {self.engine}; {DF_TEXT[self.df_method]}",
+            self.method,
             "",
             "Fixed effects",
             as_text(self.fixed),

@@ -1,5 +1,6 @@
 import base64
 import re
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -7,8 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from reprcompare.audit import audit
+from reprcompare.comparison import compare
 from reprcompare.errors import InvalidInputError
-from reprcompare.recording import build_recording
+from reprcompare.recording import build_recording, concat
 from reprcompare.report import Page, Section, plot_by_region, report
 
 
@@ -86,6 +88,40 @@ def test_tables_figures_and_sections_of_ones_own_are_shown():
     page = report("t", [table, figure, Section("Mine", ["said"])]).html()
     assert '<td class="number">1.5</td>' in page
     assert "said" in page
+
+
+def test_results_are_told_apart_by_their_headings():
+    page = report("t", {"net": audited(), "it": audited("V1"), "mine": Section("own", ["said"])})
+    assert [section.title for section in page.sections] == ["net", "it", "mine"]
+    names = [plot.name for section in page.sections for plot in section.plots]
+    assert len(set(names)) == len(names)
+
+
+def test_a_page_says_what_it_was_made_with():
+    assert f"rsatoolbox {version('rsatoolbox')}" in report("t", []).html()
+
+
+def test_a_caption_names_only_what_is_drawn():
+    rng = np.random.default_rng(0)
+    ids = [f"s{number}" for number in range(12)]
+
+    def recorded(name):
+        return build_recording(
+            rng.standard_normal((12, 5)), stimulus_id=ids, region="IT", subject=name
+        )
+
+    def caption(brain):
+        result = compare({"m": recorded("m")}, brain, n_bootstrap=0)
+        section = report("t", result).sections[0]
+        assert any("noise ceiling" in name for name in section.tables)
+        return section.plots[0].caption, section.tables["Comparison, noise ceiling"]
+
+    said, ceiling = caption(recorded("one"))
+    assert "noise ceiling" not in said
+    assert ceiling.empty
+    said, ceiling = caption(concat([recorded("one"), recorded("two")], dim="neuroid"))
+    assert "the band is the noise ceiling" in said
+    assert len(ceiling) == 1
 
 
 def test_something_else_gets_a_sentence():
