@@ -212,9 +212,10 @@ def _without(brains: np.ndarray, pooled: np.ndarray, comparator: Comparator) -> 
     """Lower ceiling of the others, without each subject."""
     n, total = len(brains), pooled.sum(axis=0)
     sums, score = np.zeros(n), scorer(brains, comparator)
-    for s in range(n):
-        for t in range(s + 1, n):
-            mean = total - pooled[s] - pooled[t]
-            # The fold of s belongs to the ceiling without t, and the other way round.
-            sums[[t, s]] += score(mean[None])[0, [s, t]]
+    for s in range(n - 1):
+        after = slice(s + 1, None)
+        found = score(total - pooled[s] - pooled[after])
+        # The fold of s belongs to the ceiling without t, and the other way round.
+        sums[after] += found[:, s]
+        sums[s] += np.diagonal(found[:, after]).sum()
     return sums / (n - 1)
