@@ -38,7 +38,7 @@ from scipy import stats
 
 from reprcompare.comparison.inference import (
     Interval,
-    ceiling_test,
+    ceiling_interval,
     difference_interval,
     score_interval,
     score_models,
@@ -165,8 +165,9 @@ def simulate_ceiling(
     found = {}
     scored = score_models([x[None] for x in models.values()], brains, comparator)
     for null, one in zip(models, scored, strict=True):
-        p = ceiling_test(one, brains, comparator, bound, len(shared), "both")
-        found[null, "p_ceiling"] = (one.score - bound.mean, np.nan, np.nan, p)
+        interval = ceiling_interval(one, bound, len(shared), "both")
+        assert interval is not None
+        found[null, "p_ceiling"] = of_interval(interval)
     return found
 
 
@@ -249,11 +250,9 @@ def summary(
 ) -> dict[str, object]:
     """How often a test rejected and an interval held the truth."""
     value, se, df, p = values.T
-    if test in ("p_zero", "p_ceiling"):
+    if test == "p_zero":
         rejected = float(np.mean(p <= LEVEL))
-        offset = round(value.mean() / value.std(), 3) if null == "ceiling" else np.nan
-        found = {"rejected": rejected, "covers": np.nan, "offset": offset}
-        return found | {"goal": goal(null, n_subjects, rejected)}
+        return {"rejected": rejected, "covers": np.nan, "goal": goal(null, n_subjects, rejected)}
     truth = 0.0
     if test == "score" and (null == "equal" or comparator.unrelated != 0):
         truth = float(value.mean())
@@ -261,9 +260,15 @@ def summary(
     covers = float(np.mean(np.abs(t) <= stats.t.ppf(1 - LEVEL / 2, df)))
     if test == "score":
         return {"rejected": np.nan, "covers": covers, "goal": ""}
-    rejected = float(np.mean(2 * stats.t.sf(np.abs(t), df) <= LEVEL))
-    covers = np.nan if null == "power" else covers
-    return {"rejected": rejected, "covers": covers, "goal": goal(null, n_subjects, rejected)}
+    below = stats.t.cdf(t, df)
+    tail = below if test == "p_ceiling" else 2 * np.minimum(below, 1 - below)
+    rejected = float(np.mean(tail <= LEVEL))
+    return {
+        "rejected": rejected,
+        "covers": np.nan if null in ("power", "sampled") else covers,
+        "goal": goal(null, n_subjects, rejected),
+        "offset": round(value.mean() / value.std(), 3) if null == "ceiling" else np.nan,
+    }
 
 
 def goal(null: str, n_subjects: int, rejected: float) -> str:

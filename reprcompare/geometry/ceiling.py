@@ -138,8 +138,8 @@ class CeilingTerms:
 
     Attributes
     ----------
-    mean, upper
-        The lower and the upper ceiling.
+    mean
+        The lower ceiling.
     influence : array, shape (n_pairs,)
         Of every pair of stimuli, with mean zero.
     unit : array, shape (n_subjects, n_pairs)
@@ -153,7 +153,6 @@ class CeilingTerms:
     """
 
     mean: float
-    upper: float
     influence: np.ndarray
     unit: np.ndarray
     average: np.ndarray
@@ -204,8 +203,7 @@ def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> CeilingTerms:
     without = (
         None if comparator.family == "matrix" or n < 3 else _without(brains, pooled, comparator)
     )
-    upper = float(scorer(brains, comparator)(total[None]).mean())
-    return CeilingTerms(mean, upper, influence, unit, average, float(slope), without)
+    return CeilingTerms(mean, influence, unit, average, float(slope), without)
 
 
 def _without(brains: np.ndarray, pooled: np.ndarray, comparator: Comparator) -> np.ndarray:
