@@ -70,6 +70,8 @@ def test_downstream_classifiers_are_drawn_by_the_number_of_training_stimuli():
     assert [plot.name for plot in section.plots] == ["classifiers-learning", "classifiers-conflict"]
     axis = section.plots[0].figure.axes[0]
     assert axis.get_xlabel() == "number of training stimuli"
+    # Chance of two levels.
+    assert list(axis.lines[0].get_ydata()) == [0.5, 0.5]
     easy = next(item for item in axis.containers if item.get_label() == "easy")
     np.testing.assert_allclose(easy.lines[0].get_ydata(), [0.78, 0.86])
 
