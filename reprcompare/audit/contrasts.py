@@ -157,6 +157,11 @@ def design_of(labels: pd.DataFrame) -> Design:
     labels
         One row a stimulus, one column a feature; no missing values.
 
+    Returns
+    -------
+    Design
+        Columns of mean 0 and mean square 1, and the names of features that had to go.
+
     Raises
     ------
     NotIdentifiableError
@@ -205,6 +210,11 @@ def contrasts_of_gram(gram: np.ndarray, design: Design, seed: int = 0) -> Contra
         Of the features, over the same stimuli.
     seed
         Of the folds.
+
+    Returns
+    -------
+    Contrasts
+        Of every feature of the design, signed and without the bias of noise.
 
     Raises
     ------

@@ -45,6 +45,11 @@ def basis_of(table: pd.DataFrame) -> Basis:
     table
         One row a stimulus, one column a feature; no missing values.
 
+    Returns
+    -------
+    Basis
+        Orthonormal and centred; its rank is the number of contrasts between levels.
+
     Raises
     ------
     InvalidInputError

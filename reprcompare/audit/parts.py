@@ -59,6 +59,11 @@ def effects_of(table: pd.DataFrame) -> Effects:
     table
         One row a stimulus, one column a feature; no missing values.
 
+    Returns
+    -------
+    Effects
+        With the reasons for what cannot be asked.
+
     Examples
     --------
     >>> crossed = pd.DataFrame({"a": [0, 0, 1, 1] * 2, "b": [0, 1, 0, 1] * 2})

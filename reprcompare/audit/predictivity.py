@@ -54,6 +54,11 @@ def balanced_predictivity(
     seed
         Of the folds.
 
+    Returns
+    -------
+    Predictivity
+        In fractions of variance.
+
     Raises
     ------
     NotIdentifiableError

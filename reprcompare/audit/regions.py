@@ -16,6 +16,11 @@ def participation_ratio(patterns: np.ndarray) -> float:
     ----------
     patterns : array, shape (n_stimuli, n_neuroids)
 
+    Returns
+    -------
+    float
+        From 1 to the number of neuroids; NaN where nothing varies.
+
     Examples
     --------
     >>> participation_ratio(np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]]))
@@ -35,6 +40,11 @@ def reliable_fraction(patterns: np.ndarray) -> float:
     ----------
     patterns : array, shape (n_repetitions, n_stimuli, n_neuroids)
         NaN for a single repetition.
+
+    Returns
+    -------
+    float
+        1 without noise, 0 on average for noise alone; NaN where nothing varies.
     """
     if len(patterns) < 2:
         return float("nan")

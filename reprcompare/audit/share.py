@@ -69,6 +69,10 @@ def share_of_activity(patterns: np.ndarray, basis: Basis) -> Share:
     basis
         Of the feature, over the same stimuli.
 
+    Returns
+    -------
+    Share
+
     Examples
     --------
     >>> import pandas as pd
@@ -94,6 +98,10 @@ def share_of_gram(gram: np.ndarray, basis: Basis) -> Share:
         corrected for chance.
     basis
         Of the feature, over the same stimuli.
+
+    Returns
+    -------
+    Share
     """
     # Both sides of the projection are taken off, so the diagonal holds squared residuals.
     centred = double_centred(gram)
@@ -114,6 +122,11 @@ def gram_of_rdm(dissimilarities: np.ndarray) -> np.ndarray:
     ----------
     dissimilarities : array, shape (n_stimuli, n_stimuli)
         Squared Euclidean distances or what is proportional to them, such as 1 - r.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_stimuli, n_stimuli)
+        In units of the dissimilarities.
     """
     return -0.5 * double_centred(dissimilarities)
 

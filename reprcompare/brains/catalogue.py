@@ -72,6 +72,10 @@ def entry(name: str) -> Entry:
     name
         Such as ``"kriegeskorte2008"``.
 
+    Returns
+    -------
+    Entry
+
     Raises
     ------
     UnknownNameError

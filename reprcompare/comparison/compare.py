@@ -14,7 +14,7 @@ from reprcompare.comparison.crossvalidated_ceiling import crossvalidated_ceiling
 from reprcompare.comparison.inference import (
     Interval,
     Scored,
-    ceiling_interval,
+    ceiling_test,
     difference_interval,
     disattenuated,
     reliability,
@@ -30,7 +30,6 @@ from reprcompare.comparison.result import Comparison
 from reprcompare.errors import InvalidInputError, NotIdentifiableError
 from reprcompare.geometry import (
     RESAMPLED,
-    CeilingTerms,
     Comparator,
     Subjects,
     Unrelated,
@@ -220,7 +219,12 @@ def _compare_region(
             "brain_region": region.region,
             "comparator": comparator.name,
         }
-        row = labels | {"se_bootstrap": error} | _row(one, n_stimuli, over, bound)
+        row = labels | {"se_bootstrap": error} | _row(one, n_stimuli, over)
+        row["p_ceiling"] = (
+            np.nan
+            if bound is None
+            else ceiling_test(one, region.vectors, comparator, bound, n_stimuli, over)
+        )
         if name in joined.fits:
             row |= _flexible_test(one, n_stimuli, over, comparator)
         else:
@@ -292,12 +296,10 @@ def _scores(
     ]
 
 
-def _row(one: Scored, n_stimuli: int, over: str, bound: CeilingTerms | None) -> dict[str, Any]:
-    below = None if bound is None else ceiling_interval(one, bound, n_stimuli, over)
+def _row(one: Scored, n_stimuli: int, over: str) -> dict[str, Any]:
     return {
         "score": one.score,
         **_columns(score_interval(one, n_stimuli, over)),
-        "p_ceiling": np.nan if below is None else below.p("less"),
         "n_stimuli": n_stimuli,
         "n_subjects": one.scores.shape[1],
         "n_networks": one.scores.shape[0],

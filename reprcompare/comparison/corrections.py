@@ -340,9 +340,20 @@ CORRECTIONS: dict[str, Correction] = {one.name: one for one in _ALL}
 def find_corrections(names: str | Sequence[str]) -> list[Correction]:
     """Return corrections by name.
 
+    Parameters
+    ----------
+    names
+        One or several of `CORRECTIONS`.
+
+    Returns
+    -------
+    list of Correction
+        In the order of the names.
+
     Raises
     ------
     UnknownNameError
+        With the nearest name that there is.
     """
     asked = [names] if isinstance(names, str) else list(names)
     for name in asked:

@@ -37,6 +37,13 @@ class Bootstrap:
 def draw_counts(n: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
     """Draw bootstrap resamples of n things as counts.
 
+    Parameters
+    ----------
+    n, n_draws
+        How many things, and how many resamples of them.
+    rng
+        Where chance comes from.
+
     Returns
     -------
     numpy.ndarray of int, shape (n_draws, n)

@@ -50,6 +50,11 @@ def class_scores(
     level
         Of the intervals.
 
+    Returns
+    -------
+    ClassScores
+        Every class with every other, and with itself.
+
     Raises
     ------
     InvalidInputError

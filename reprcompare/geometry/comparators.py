@@ -124,9 +124,19 @@ _ALIASES = {one.rsatoolbox: one.name for one in _ALL} | {
 def find_comparator(name: str) -> Comparator:
     """Return a comparator by its name, or by the name that rsatoolbox gives it.
 
+    Parameters
+    ----------
+    name
+        In `COMPARATORS`, or rsatoolbox's, such as ``"corr_cov"``.
+
+    Returns
+    -------
+    Comparator
+
     Raises
     ------
     UnknownNameError
+        With the nearest name that there is.
 
     Examples
     --------
@@ -153,6 +163,11 @@ def standardise(rdms: np.ndarray, comparator: Comparator) -> np.ndarray:
     numpy.ndarray, shape (n_rdms, n_stimuli, n_stimuli)
         Symmetric matrices; the sum of the elementwise product of two is their score. The diagonal
         is zero unless the comparator is whitened. A constant RDM gives zeros.
+
+    Raises
+    ------
+    InvalidInputError
+        If the comparator is of another family.
     """
     if comparator.family not in ("linear", "rank"):
         raise InvalidInputError(f"{comparator.label} is not an inner product of RDMs.")

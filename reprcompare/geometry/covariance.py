@@ -84,6 +84,11 @@ def shrunk_covariance(residuals: np.ndarray, freedom: int) -> np.ndarray:
     freedom
         Degrees of freedom that the residuals have left.
 
+    Returns
+    -------
+    numpy.ndarray, shape (p, p)
+        In squared units of the residuals.
+
     References
     ----------
     Ledoit & Wolf (2004), Journal of Multivariate Analysis 88.

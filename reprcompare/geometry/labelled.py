@@ -36,6 +36,17 @@ class Subjects:
 def stimulus_ids(rdms: RDMs, name: str = "the RDMs") -> np.ndarray:
     """Return the stimulus ids of RDMs.
 
+    Parameters
+    ----------
+    rdms
+        With `pattern_descriptors` stimulus_id.
+    name
+        How messages call them.
+
+    Returns
+    -------
+    numpy.ndarray of str, shape (n_stimuli,)
+
     Raises
     ------
     LabelMismatchError
@@ -160,6 +171,17 @@ def join(parts: Sequence[tuple[str, RDMs]]) -> tuple[np.ndarray, list[np.ndarray
 
 def take_stimuli(vectors: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Bring RDMs (n_rdms, n_pairs) to a selection and order of stimuli.
+
+    Parameters
+    ----------
+    vectors : array, shape (n_rdms, n_pairs)
+        Condensed RDMs.
+    positions : array of int, shape (n_kept,)
+        Of the stimuli to keep, in the order wanted.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_rdms, n_kept (n_kept - 1) / 2)
 
     Examples
     --------

@@ -54,6 +54,16 @@ def cka(x: np.ndarray, y: np.ndarray) -> float:
     unbiased estimator of Song et al. (2012), which is zero on average for independent patterns of
     any dimension (the biased one is 0.95 for 50 stimuli and 1000 neuroids of noise).
 
+    Parameters
+    ----------
+    x, y : arrays, shape (n_stimuli, p) and (n_stimuli, q)
+        Patterns of the same stimuli; they need not be centred.
+
+    Returns
+    -------
+    float
+        1 for patterns that differ by a rotation and a scale; 0 on average for unrelated ones.
+
     Raises
     ------
     NotIdentifiableError
@@ -75,7 +85,27 @@ def cka(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def unbiased_hsic(kx: np.ndarray, ky: np.ndarray) -> float:
-    """Estimate the Hilbert-Schmidt independence criterion of two kernels (n, n), without bias."""
+    """Estimate the Hilbert-Schmidt independence criterion of two kernels (n, n), without bias.
+
+    Parameters
+    ----------
+    kx, ky : arrays, shape (n, n)
+        Symmetric kernels over the same stimuli.
+
+    Returns
+    -------
+    float
+        0 on average for independent patterns.
+
+    Raises
+    ------
+    NotIdentifiableError
+        For fewer than four stimuli.
+
+    References
+    ----------
+    Song et al. (2012), Journal of Machine Learning Research 13, equation 4.
+    """
     n = len(kx)
     if n < 4:
         raise NotIdentifiableError(f"unbiased CKA needs at least four stimuli, got {n}.")
@@ -89,6 +119,16 @@ def procrustes(x: np.ndarray, y: np.ndarray) -> float:
     """Shape distance: the angle that is left after the best rotation of centred patterns.
 
     arccos of the nuclear norm of X'Y over the product of Frobenius norms, in radians; a metric.
+
+    Parameters
+    ----------
+    x, y : arrays, shape (n_stimuli, p) and (n_stimuli, q)
+        Patterns of the same stimuli; they need not be centred.
+
+    Returns
+    -------
+    float
+        Radians, from 0 (the same up to rotation and scale) to pi / 2.
 
     References
     ----------
@@ -112,6 +152,18 @@ def procrustes(x: np.ndarray, y: np.ndarray) -> float:
 def svcca(x: np.ndarray, y: np.ndarray, variance: float = 0.9) -> float:
     """Mean canonical correlation of the components that hold 90 % of the variance.
 
+    Parameters
+    ----------
+    x, y : arrays, shape (n_stimuli, p) and (n_stimuli, q)
+        Patterns of the same stimuli; they need not be centred.
+    variance
+        Fraction of either side's variance that the components kept must hold.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
     References
     ----------
     Raghu et al. (2017), NeurIPS.
@@ -128,6 +180,18 @@ def svcca(x: np.ndarray, y: np.ndarray, variance: float = 0.9) -> float:
 
 def pwcca(x: np.ndarray, y: np.ndarray, variance: float = 0.9) -> float:
     """Canonical correlations weighted by how much of X their variates carry.
+
+    Parameters
+    ----------
+    x, y : arrays, shape (n_stimuli, p) and (n_stimuli, q)
+        Patterns of the same stimuli; they need not be centred.
+    variance
+        Fraction of either side's variance that the components kept must hold.
+
+    Returns
+    -------
+    float
+        From 0 to 1; not symmetric, the weights are those of X.
 
     References
     ----------
@@ -159,6 +223,25 @@ def linear_predictivity(x: np.ndarray, y: np.ndarray, n_folds: int = 5, seed: in
     1 - (squared error) / (squared error of the training mean), summed over neuroids: negative when
     X predicts worse than the mean. For single neuroids use `encode`.
 
+    Parameters
+    ----------
+    x, y : arrays, shape (n_stimuli, p) and (n_stimuli, q)
+        Patterns of the same stimuli; X predicts Y.
+    n_folds
+        How many groups of stimuli are held out in turn.
+    seed
+        Of the folds.
+
+    Returns
+    -------
+    float
+        1 at most.
+
+    Raises
+    ------
+    NotIdentifiableError
+        If there are too few stimuli for the folds.
+
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=(40, 5))
@@ -175,10 +258,24 @@ def predict_linearly(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predict Y from X by ridge regression fitted to other stimuli; see `linear_predictivity`.
 
+    Parameters
+    ----------
+    x, y : arrays, shape (n_stimuli, p) and (n_stimuli, q)
+        Patterns of the same stimuli; X predicts Y.
+    n_folds
+        How many groups of stimuli are held out in turn.
+    seed
+        Of the folds.
+
     Returns
     -------
     predicted, baseline : arrays, shape (n_stimuli, q)
         Held-out predictions, and the mean of Y over the same training stimuli.
+
+    Raises
+    ------
+    NotIdentifiableError
+        If there are too few stimuli for the folds.
     """
     n = len(x)
     if n < 2 * n_folds:
@@ -271,6 +368,13 @@ def compare_patterns(
     pandas.DataFrame
         subject_a, region_a, subject_b, region_b, measure, value, unrelated, low, high, similar_is,
         n_stimuli.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such measure.
+    LabelMismatchError
+        If no stimulus is shared.
 
     Examples
     --------

@@ -89,6 +89,16 @@ def unrelated_test(
 def tested_through(comparator: Comparator) -> Comparator:
     """Return the comparator on which labels are permuted.
 
+    Parameters
+    ----------
+    comparator
+        With which scores are computed.
+
+    Returns
+    -------
+    Comparator
+        Itself, unless its permutations would take too long.
+
     Examples
     --------
     >>> tested_through(COMPARATORS["tau-a"]).name

@@ -81,6 +81,11 @@ def resampled_products(
     -------
     Products
 
+    Raises
+    ------
+    InvalidInputError
+        If the comparator has no inner product.
+
     Examples
     --------
     >>> from reprcompare.geometry.comparators import COMPARATORS
@@ -112,6 +117,11 @@ def score_rdms(models: np.ndarray, brains: np.ndarray, comparator: Comparator) -
     Returns
     -------
     numpy.ndarray, shape (n_models, n_brains)
+
+    Raises
+    ------
+    NotIdentifiableError
+        If the comparator needs kernels that can be inverted, and these cannot.
     """
     if comparator.family == "matrix":
         try:
@@ -128,6 +138,13 @@ def score_rdms(models: np.ndarray, brains: np.ndarray, comparator: Comparator) -
 
 def scorer(brains: np.ndarray, comparator: Comparator) -> Callable[[np.ndarray], np.ndarray]:
     """Prepare brains once, to score many RDMs against them one after the other.
+
+    Parameters
+    ----------
+    brains : array, shape (n_brains, n_pairs)
+        RDMs.
+    comparator
+        Any.
 
     Returns
     -------

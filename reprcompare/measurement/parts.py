@@ -122,6 +122,16 @@ def parts(recording: xr.Dataset) -> Iterator[Part]:
     Presentations in which none of the subject's neuroids has a value were not shown to it and are
     left out of its parts.
 
+    Parameters
+    ----------
+    recording
+        Of networks or brains.
+
+    Yields
+    ------
+    Part
+        Presentations x neuroids of one region of one subject.
+
     Raises
     ------
     InvalidInputError

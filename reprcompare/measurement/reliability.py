@@ -43,6 +43,15 @@ def spearman_brown(reliability: np.ndarray | float, factor: np.ndarray | float) 
     factor
         Ratio of the lengths; below 1 for a part of the measurement.
 
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape that the two broadcast to.
+
+    References
+    ----------
+    Spearman (1910), Brown (1910), British Journal of Psychology 3.
+
     Examples
     --------
     >>> round(float(spearman_brown(0.5, 2)), 3)

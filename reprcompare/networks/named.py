@@ -115,6 +115,11 @@ def import_object(name: str, allowed: bool) -> Any:
     allowed
         Importing runs the module's code, so the user must have asked for it.
 
+    Returns
+    -------
+    object
+        Whatever the attribute is.
+
     Raises
     ------
     InvalidInputError

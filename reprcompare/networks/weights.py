@@ -21,6 +21,11 @@ def weights_sha256(weights: nn.Module | Mapping[str, Tensor]) -> str:
     weights
         A network or its state.
 
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
     Examples
     --------
     >>> a, b = nn.Linear(2, 1), nn.Linear(2, 1)

@@ -121,6 +121,11 @@ def describe_text(recording: Given) -> str:
     recording
         A recording or its path.
 
+    Returns
+    -------
+    str
+        A line an entry.
+
     Examples
     --------
     >>> from reprcompare.recording import build_recording

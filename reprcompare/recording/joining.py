@@ -31,6 +31,10 @@ def labels_of(recording: xr.Dataset, name: str) -> list[str]:
     name
         A coordinate, such as ``"region"``.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> from reprcompare.recording import build_recording

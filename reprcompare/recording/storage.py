@@ -138,6 +138,16 @@ def to_storable(dataset: xr.Dataset) -> xr.Dataset:
     Encodings inherited from files are dropped, because xarray would cut strings to their old width
     (xarray#9757); strings become fixed-width; activity becomes float32; attributes that NetCDF has
     no type for (None, bool, dict, list) become JSON text.
+
+    Parameters
+    ----------
+    dataset
+        A recording.
+
+    Returns
+    -------
+    xarray.Dataset
+        Of the same values, but for the rounding of activity.
     """
     plain = dataset.drop_encoding()
     for name in plain.variables:

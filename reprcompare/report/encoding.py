@@ -95,6 +95,10 @@ def predictivity_section(
         What was done, in words.
     title
         Heading.
+
+    Returns
+    -------
+    Section
     """
     name = _anchor(title)
     plots = [

@@ -182,6 +182,10 @@ def plot_components(table: pd.DataFrame, panels: Sequence[str] = (), region: str
         Columns whose combinations get a panel each.
     region
         The region to draw; the last one where empty.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     chosen = region or str(table["region"].iloc[-1])
     rows = table[table["region"] == chosen]

@@ -23,6 +23,10 @@ def role_section(table: pd.DataFrame, notes: tuple[str, ...] = (), title: str = 
         What could not be measured, and why.
     title
         Heading.
+
+    Returns
+    -------
+    Section
     """
     said = (
         "The role of a feature in a region is the effect on the response that reports it when the "
@@ -41,7 +45,19 @@ def role_section(table: pd.DataFrame, notes: tuple[str, ...] = (), title: str = 
 
 
 def dissociation_section(result: Dissociation, title: str = "Share against role") -> Section:
-    """Show share against role: where they part, and by how much."""
+    """Show share against role: where they part, and by how much.
+
+    Parameters
+    ----------
+    result
+        What `reprcompare.statistics.dissociation` returned.
+    title
+        Heading.
+
+    Returns
+    -------
+    Section
+    """
     plot = Plot(
         anchor(title),
         plot_dissociation(result.points),
@@ -60,6 +76,10 @@ def plot_dissociation(points: pd.DataFrame) -> Figure:
     ----------
     points
         As `Dissociation.points`; the last regions are drawn if there are many.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     regions = list(dict.fromkeys(points["region"]))[-MOST_PANELS:]
     colours = colours_of(list(dict.fromkeys(points["feature"])))

@@ -319,6 +319,10 @@ def section_of(result: Any, title: str | None = None, **more: Any) -> Section:
     **more
         Passed on to the kind's function.
 
+    Returns
+    -------
+    Section
+
     Raises
     ------
     InvalidInputError

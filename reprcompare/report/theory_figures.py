@@ -129,6 +129,10 @@ def plot_structure(ends: pd.DataFrame, table: pd.DataFrame, panels: Sequence[str
         As `reprcompare.theory.structure` returns it: the correlations that are written in.
     panels
         Columns whose combinations get a row of panels each.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     parts = _parts(ends, panels)
     found = _parts(table, panels)
@@ -161,6 +165,11 @@ def plot_features(table: pd.DataFrame, reference: str, panels: Sequence[str] = (
         The feature that the theory was calibrated on.
     panels
         Columns whose combinations get a row each, beside `recording` and feature.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        On a logarithmic axis, 1 where a feature ends as the theory has it.
     """
     shown = {
         "log_h_end": "recorded",

@@ -182,6 +182,11 @@ def preflight(
         ``print(estimate)`` says it in words, ``estimate.layers`` by layer,
         ``estimate.check(path)`` compares it with the disk and the memory.
 
+    Raises
+    ------
+    InvalidInputError
+        If the stimuli can be read only once, or as `record` does.
+
     Examples
     --------
     >>> network = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU())

@@ -78,6 +78,11 @@ def interchange_accuracy(
     -------
     Interchange
 
+    Raises
+    ------
+    InvalidInputError
+        If pairs, decisions and responses do not go together, or pairs are too few for the folds.
+
     Examples
     --------
     >>> network = nn.Sequential(nn.Identity(), nn.Linear(2, 1, bias=False))

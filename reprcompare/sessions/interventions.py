@@ -248,6 +248,11 @@ def bench(
     batch_size
         Stimuli in one forward pass.
 
+    Yields
+    ------
+    Bench
+        Runs the network, with the activity of a region replaced where that is asked for.
+
     Examples
     --------
     >>> network = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 1, bias=False))

@@ -31,6 +31,23 @@ OWN_ATTRIBUTES = ("coordinates", "_Encoding", "_FillValue")
 def shard_path(path: str | os.PathLike[str], shard: tuple[int, int]) -> Path:
     """Return the file of one part of a session.
 
+    Parameters
+    ----------
+    path
+        Of the whole recording.
+    shard : tuple of int
+        Number of the part, from 0, and how many parts there are.
+
+    Returns
+    -------
+    pathlib.Path
+        Beside `path`.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such part.
+
     Examples
     --------
     >>> shard_path("runs/resnet.nc", (0, 4)).name

@@ -116,6 +116,11 @@ def open_stimuli(
         Called with every batch (an array or tensor of shape (n, ...)), or with every single image
         of a folder.
 
+    Returns
+    -------
+    Source
+        Which gives them batch by batch.
+
     Raises
     ------
     InvalidInputError

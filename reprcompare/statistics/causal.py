@@ -189,6 +189,11 @@ def mediation(
     -------
     pandas.DataFrame
         effect (total, indirect, direct), estimate, ci_low, ci_high, assumption.
+
+    Raises
+    ------
+    NotIdentifiableError
+        If the mediator follows from the exposure within networks, or one does not vary there.
     """
     rows = table[[subject, exposure, mediator, value]].dropna()
     centred = rows[[exposure, mediator, value]].astype(float)
@@ -243,6 +248,11 @@ def shapley_bounds(
     -------
     pandas.DataFrame
         predictor, shapley, low, high; fractions of the variance within networks.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no predictors, or more than 10.
 
     Examples
     --------

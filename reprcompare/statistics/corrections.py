@@ -47,8 +47,22 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
     """Adjust p values so that the expected fraction of false discoveries stays at the level.
 
-    Benjamini & Hochberg 1995, for independent or positively dependent tests. Parameters,
-    return value and errors are those of `holm`.
+    Benjamini & Hochberg 1995, for independent or positively dependent tests.
+
+    Parameters
+    ----------
+    p : array-like
+        As for `holm`.
+
+    Returns
+    -------
+    array of the same shape
+        Adjusted p values, to be compared with the level itself.
+
+    Raises
+    ------
+    InvalidInputError
+        When a value lies outside 0 to 1.
 
     Examples
     --------

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 def intraclass_correlation(fit: "MixedModel") -> pd.DataFrame:
     """Fraction of the variance that lies between the levels of each grouping.
 
+    Parameters
+    ----------
+    fit : MixedModel
+        With one random term or more.
+
     Returns
     -------
     pandas.DataFrame
@@ -49,6 +54,15 @@ def r_squared(fit: "MixedModel") -> dict[str, float]:
 
     Nakagawa & Schielzeth 2013 (Methods in Ecology and Evolution 4), with random slopes as in
     Johnson 2014 (same journal, 5).
+
+    Parameters
+    ----------
+    fit : MixedModel
+
+    Returns
+    -------
+    dict of float
+        ``marginal`` and ``conditional``, fractions of variance.
     """
     fixed, random, residual = _variances(fit)
     total = fixed + sum(random) + residual
@@ -144,6 +158,10 @@ def influence(fit: "MixedModel", by: str) -> pd.DataFrame:
 
 def residual_checks(fit: "MixedModel") -> pd.DataFrame:
     """Check residuals and random effects for what the tests assume.
+
+    Parameters
+    ----------
+    fit : MixedModel
 
     Returns
     -------

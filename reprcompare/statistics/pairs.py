@@ -215,6 +215,13 @@ def label_permutation(
     -------
     pandas.DataFrame
         term, estimate, p (two-sided, the observed labelling counted).
+
+    Raises
+    ------
+    InvalidInputError, UnknownNameError
+        As `pair_model`.
+    NotIdentifiableError
+        If a pair is missing, or a predictor follows from others.
     """
     rows = _ordered(table, predictors, value, stimuli, "", "")
     mean = rows.groupby(["_a", "_b"])[["_value", *predictors]].mean()

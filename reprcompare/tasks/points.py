@@ -141,6 +141,16 @@ def two_points(dx: float = 1.0, dy: float = 0.5**0.5) -> PointTask:
     dy
         Distance of the targets, which are 0.6 and 0.6 + dy.
 
+    Returns
+    -------
+    PointTask
+        Of one input and one target value.
+
+    Raises
+    ------
+    InvalidInputError
+        If the points fall together, or a distance is negative.
+
     Examples
     --------
     >>> two_points(dx=0.5, dy=0.0).inputs
@@ -170,6 +180,11 @@ def digits(n_images: int = 100, seed: int = 0) -> PointTask:
     -------
     PointTask
         Of 64 inputs and 10 target values.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are fewer images than classes, or more than the collection holds.
     """
     # Slow to import, and of use here only.
     from sklearn.datasets import load_digits
