@@ -103,6 +103,25 @@ def _or(*names: str) -> Callable[[Values], np.ndarray]:
     return lambda v: np.maximum.reduce([v[name] for name in names])
 
 
+def _same(one: str, other: str) -> Callable[[Values], np.ndarray]:
+    return lambda v: v[one] == v[other]
+
+
+def _reaches(high: str, low: str, k: int) -> Callable[[Values], np.ndarray]:
+    """Whether a number of two bits is k or more."""
+    return lambda v: 2 * v[high] + v[low] >= k
+
+
+def _passes(k: int) -> Callable[[Values], np.ndarray]:
+    """Whether the first number reaches k and the second does not."""
+    first, second = _reaches("x1", "x2", k), _reaches("x3", "x4", k)
+    return lambda v: first(v) & ~second(v)
+
+
+def _both(k: int) -> Callable[[Values], np.ndarray]:
+    return lambda v: (2 * v["x1"] + v["x2"] == k) & (2 * v["x3"] + v["x4"] == k)
+
+
 def _sum(v: Values) -> np.ndarray:
     return (v["x1"] + 2 * v["x2"] + v["x3"] + 2 * v["x4"]) % 4
 
@@ -236,6 +255,66 @@ PROBLEMS: dict[str, Problem] = {
                 ),
                 (("s", "t"), ("y",), ()),
                 ((0, ("s",)), (0, ("t",))),
+            ),
+        },
+    ),
+    "majority3": Problem(
+        3,
+        ("y",),
+        {
+            "pairs": Algorithm(
+                (
+                    ("p12", _and("x1", "x2")), ("p13", _and("x1", "x3")),
+                    ("p23", _and("x2", "x3")), ("y", _or("p12", "p13", "p23")),
+                ),
+                (("p12", "p13", "p23"), ("y",), ()),
+                ((0, ("p12",)), (0, ("p23",))),
+            ),
+            "casting vote": Algorithm(
+                (
+                    ("d", _xor("x1", "x2")), ("t", _and("d", "x3")), ("b", _and("x1", "x2")),
+                    ("y", _or("t", "b")),
+                ),
+                (("d",), ("t",), ()),
+                ((0, ("d",)), (1, ("t",))),
+            ),
+        },
+    ),
+    "greater": Problem(
+        4,
+        ("y",),
+        {
+            "digits": Algorithm(
+                (
+                    ("h", lambda v: v["x1"] & (1 - v["x3"])), ("e", _same("x1", "x3")),
+                    ("l", lambda v: v["x2"] & (1 - v["x4"])),
+                    ("y", lambda v: v["h"] | (v["e"] & v["l"])),
+                ),
+                (("h", "e", "l"), ("y",), ()),
+                ((0, ("e",)), (0, ("l",))),
+                # High digits that are equal are not one greater than the other.
+                lambda v: (v["h"] & v["e"]) == 0,
+            ),
+            "thresholds": Algorithm(
+                (*((f"g{k}", _passes(k)) for k in (1, 2, 3)), ("y", _or("g1", "g2", "g3"))),
+                (("g1", "g2", "g3"), ("y",), ()),
+                ((0, ("g1",)), (0, ("g3",))),
+            ),
+        },
+    ),
+    "equal": Problem(
+        4,
+        ("y",),
+        {
+            "digits": Algorithm(
+                (("e1", _same("x1", "x3")), ("e2", _same("x2", "x4")), ("y", _and("e1", "e2"))),
+                (("e1", "e2"), ("y",), ()),
+                ((0, ("e1",)), (0, ("e2",))),
+            ),
+            "table": Algorithm(
+                (*((f"m{k}", _both(k)) for k in range(4)), ("y", _or("m0", "m1", "m2", "m3"))),
+                (("m0", "m1", "m2", "m3"), ("y",), ()),
+                ((0, ("m0",)), (0, ("m3",))),
             ),
         },
     ),

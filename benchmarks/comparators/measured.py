@@ -122,20 +122,21 @@ def _rsa(name: str) -> Comparison:
 
 
 def _corrected(name: str, listed: str) -> Comparison:
-    """Make a comparator of a correction; NaN where it abstains in any layer."""
+    """Make a comparator of a correction; NaN where it abstains in any layer.
+
+    The residual may find a layer uninformative: it holds main effects alone, and the other layers
+    are scored. A list that is not identifiable in one layer is wrong for all of them.
+    """
 
     def score(a: Measured, b: Measured) -> float:
-        try:
-            return float(
-                np.mean(
-                    [
-                        SCORES[name](x, y)
-                        for x, y in zip(a.sides[listed], b.sides[listed], strict=True)
-                    ]
-                )
-            )
-        except NotIdentifiableError:
-            return np.nan
+        found = []
+        for x, y in zip(a.sides[listed], b.sides[listed], strict=True):
+            try:
+                found.append(SCORES[name](x, y))
+            except NotIdentifiableError as error:
+                if name != "residual" or not str(error).startswith("uninformative"):
+                    return np.nan
+        return float(np.mean(found)) if found else np.nan
 
     return score
 
@@ -208,12 +209,14 @@ LABEL_FREE: dict[str, Comparison] = {"stitching": _stitched}
 CORRECTED = ("role", "contrasts", "residual", "predictivity", "equalised")
 
 
-def comparators(lists: Sequence[str]) -> dict[str, Comparison]:
+def comparators(
+    lists: Sequence[str], corrections: Sequence[str] = CORRECTED
+) -> dict[str, Comparison]:
     """Return all comparators; corrections once for every label list."""
     corrected = {
         f"{name} ({listed})": _corrected(name, listed)
         for listed in lists
-        for name in CORRECTED
+        for name in corrections
         # The costliest comparator, and the list matters to it only through which features it has.
         if name != "predictivity" or listed in ("complete", "answers")
     }

@@ -150,6 +150,12 @@ def two_by_two(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def by_bias(rows: pd.DataFrame) -> pd.DataFrame:
+    """Take every kind of bias by itself."""
+    parts = {bias: part.reset_index(drop=True) for bias, part in rows.groupby("bias", sort=False)}
+    return pd.concat([two_by_two(part).assign(bias=bias) for bias, part in parts.items()])
+
+
 def around(rows: pd.DataFrame) -> pd.DataFrame:
     """Networks against networks: features, the paradox, what must not raise the score."""
     rows = rows[rows["instrument"] == "none"].reset_index(drop=True)
@@ -193,7 +199,7 @@ def main() -> None:
     rows = pd.read_csv(given.pairs)
     stem = given.pairs.stem
     if "problem" in rows:
-        tables = {stem: two_by_two(rows)}
+        tables = {stem: two_by_two(rows), f"{stem}_by_bias": by_bias(rows)}
     else:
         tables = {stem: around(rows)}
         if (rows["instrument"] != "none").any():

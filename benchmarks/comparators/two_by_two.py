@@ -19,7 +19,7 @@ import torch
 import xarray as xr
 
 from benchmarks.comparators.algorithms import N_INPUTS, PROBLEMS, Algorithm, Problem, Staged
-from benchmarks.comparators.measured import Measured, comparators
+from benchmarks.comparators.measured import CORRECTED, Measured, comparators
 from reprcompare.networks import Training, train
 from reprcompare.networks.settings import Stage
 from reprcompare.recording import build_recording, stimulus_set
@@ -137,6 +137,10 @@ def label_lists(problem: Problem, bits: np.ndarray, ids: list[str]) -> dict[str,
             | {name: values[name] ^ values["easy"] for name in (*inputs, *problem.outputs)},
             index=ids,
         ),
+        "half missing, answers named": complete[[*inputs[::2], *problem.outputs, "easy"]],
+        "inputs re-expressed": complete.assign(
+            **{name: values[name] ^ values["easy"] for name in inputs}
+        ),
         "crossed": pd.DataFrame(crossed | {"easy": values["easy"]}, index=ids),
         "answers": answer_labels(problem, bits, ids),
     }
@@ -212,9 +216,14 @@ def interchanged(
 
 
 def measure(
-    problem: Problem, name: str, network: Staged, coding: tuple[int, int], n_stimuli: int
+    problem: Problem,
+    name: str,
+    network: Staged,
+    coding: tuple[int, int],
+    n_stimuli: int,
+    with_role: bool = True,
 ) -> tuple[Measured, np.ndarray]:
-    """Record a network, measure its roles, and find out how it computes."""
+    """Record a network, measure its roles if asked to, and find out how it computes."""
     bits = draw(problem, n_stimuli, 2)
     ids = [f"s{k}" for k in range(n_stimuli)]
     x = encode(bits, coding)
@@ -231,19 +240,20 @@ def measure(
         labels=answer_labels(problem, bits, ids),
         kind="network",
     )
-    features = ["answer"] * len(problem.outputs) + ["easy"]
-    recording = role(
-        network,
-        recording,
-        x,
-        counterfactuals(problem, bits, ids, coding),
-        responses=features,
-        search=SEARCH,
-        n_null=5,
-        progress=False,
-    )
-    named = [f"{feature} {k}" for k, feature in enumerate(features)]
-    recording = recording.assign_coords(response_feature=("response", named))
+    if with_role:
+        features = ["answer"] * len(problem.outputs) + ["easy"]
+        recording = role(
+            network,
+            recording,
+            x,
+            counterfactuals(problem, bits, ids, coding),
+            responses=features,
+            search=SEARCH,
+            n_null=5,
+            progress=False,
+        )
+        named = [f"{feature} {k}" for k, feature in enumerate(features)]
+        recording = recording.assign_coords(response_feature=("response", named))
     tested = [
         (place, names, algorithm)
         for (place, names), algorithm in {
@@ -266,7 +276,7 @@ def measure(
             network,
             torch.as_tensor(x),
             layers,
-            interchanged(problem, network, coding, listed),
+            interchanged(problem, network, coding, listed) if with_role else np.empty(0),
         ),
         truth,
     )
@@ -276,6 +286,7 @@ def run(problem_name: str, bias: str, settings: dict[str, Any]) -> pd.DataFrame:
     """Train, measure and compare the networks of one problem and one kind of bias."""
     problem = PROBLEMS[problem_name]
     names = [*problem.outputs, "easy", *problem.heads]
+    corrections = settings.get("corrections", CORRECTED)
     networks = []
     for level_name, level in biases(bias, names):
         for algorithm, seed, network, right in train_stack(
@@ -286,11 +297,16 @@ def run(problem_name: str, bias: str, settings: dict[str, Any]) -> pd.DataFrame:
                 continue
             name = f"{problem_name}-{bias}-{level_name}-{algorithm}-{seed}"
             measured, truth = measure(
-                problem, name, network, level.get("coding", (-1, 1)), settings["n_stimuli"]
+                problem,
+                name,
+                network,
+                level.get("coding", (-1, 1)),
+                settings["n_stimuli"],
+                with_role="role" in corrections,
             )
             networks.append((algorithm, level_name, measured, truth))
             print(name, truth.round(2), measured.profile.round(2), flush=True)
-    compared = comparators(LISTS)
+    compared = comparators(settings.get("lists", LISTS), corrections)
     rows = []
     for (alg_a, bias_a, a, truth_a), (alg_b, bias_b, b, truth_b) in itertools.combinations(
         networks, 2
@@ -309,7 +325,7 @@ def run(problem_name: str, bias: str, settings: dict[str, Any]) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["development", "held_out"])
+    parser.add_argument("part", choices=["development", "held_out", "second"])
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     settings = tomllib.loads(SETTINGS.read_text())["two_by_two"]
