@@ -327,16 +327,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=["development", "held_out", "second"])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sets", type=int, help="How many more sets to run (default: all).")
     given = parser.parse_args()
     settings = tomllib.loads(SETTINGS.read_text())["two_by_two"]
     part = settings | settings[given.part]
     done = pd.read_csv(given.out) if given.out.is_file() else pd.DataFrame()
-    for problem in part["problems"]:
-        for bias in part["biases"]:
-            if len(done) and ((done["problem"] == problem) & (done["bias"] == bias)).any():
-                continue
-            done = pd.concat([done, run(problem, bias, part)], ignore_index=True)
-            done.to_csv(given.out, index=False, float_format="%.5f")
+    there = set(zip(done["problem"], done["bias"], strict=True)) if len(done) else set()
+    missing = [pair for pair in itertools.product(part["problems"], part["biases"])
+               if pair not in there]  # fmt: skip
+    for problem, bias in missing[: given.sets]:
+        done = pd.concat([done, run(problem, bias, part)], ignore_index=True)
+        done.to_csv(given.out, index=False, float_format="%.5f")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def _check_listed(*sides: Side) -> None:
             raise NotIdentifiableError(
                 f"uninformative: combinations of the labels predict {found.of_rest:.2f} of what "
                 f"their main effects leave of {side.region} of {side.subject}, less than "
-                f"{ACCOUNTED:g}; either the list lacks what the region depends on, or the region "
+                f"{ACCOUNTED:.2f}; either the list lacks what the region depends on, or the region "
                 "holds nothing but main effects and noise."
             )
         if found.in_form < IN_FORM:
@@ -304,9 +304,9 @@ _ALL = (
         "residual", "alignment of what main effects of the labels leave", _residual,
         "The labels name what both sides are known to share or to differ in, such as inputs and "
         "outputs; what is left is how they get from the one to the other. Checked: main effects "
-        "account for the answers, where these are stored; combinations of the labels predict "
-        f"{ACCOUNTED:g} of what main effects leave, and main effects are a third of all that the "
-        "labels predict (where labels have few levels).",
+        "account for the answers, where these are stored; where labels have few levels, their "
+        "combinations predict a third of what main effects leave, and main effects are a third of "
+        "all that they predict.",
         "Follows unlisted intermediate variables, which no other score here does; says nothing "
         "about the listed features, and takes unused variation for computation.",
         plain=_cka,
