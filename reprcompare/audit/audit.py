@@ -39,7 +39,8 @@ class Audit:
         One row per subject, region, feature (and training_step, time_bin where there are any):
         share, share_low, share_high (95 % over stimuli), share_unique, share_joint, share_total
         (see `reprcompare.audit.parts`), density, decodability, decodability_chance,
-        decodability_p, the feature's extraneous properties, role, role_low, role_high, role_null
+        decodability_p, share_null where a null model was given, the feature's extraneous
+        properties, role, role_low, role_high, role_null
         (see `reprcompare.audit.roles`), behavioural_relevance with its interval (see
         `reprcompare.audit.relevance`).
     density : pandas.DataFrame
@@ -93,6 +94,7 @@ def audit(
     n_permutations: int = 200,
     seed: int = 0,
     neuroids: bool = False,
+    null: RDMs | None = None,
 ) -> Audit:
     """Say how strongly, how densely and how decodably every region represents every feature.
 
@@ -111,6 +113,9 @@ def audit(
         Of folds and permutations.
     neuroids
         Whether the table of single neuroids is made, a row per neuroid and feature.
+    null
+        RDM of a null model of the same stimuli, such as `reprcompare.theory.rich_rdm`: what it
+        says of every feature stands beside what was found, as `share_null`.
 
     Returns
     -------
@@ -152,6 +157,9 @@ def audit(
         "(participation ratio), selectivity and components are those of mean activity."
     )
     rows = pd.DataFrame(found.rows)
+    if null is not None:
+        rows = rows.merge(_null_shares(null, table, rows), how="left", on="feature")
+        method += f" share_null: the same of the null model {_name(null)}."
     if isinstance(recording, RDMs):
         rows = with_nothing(rows)
     else:
@@ -244,6 +252,24 @@ def _audit_rdms(rdms: RDMs, table: pd.DataFrame, found: _Findings) -> None:
         shares = shares_by_feature(of_gram, effects)
         found.rows += [_row(keys, name, own) for name, own in shares.items()]
         found.parts += [keys | line for line in divide(of_gram, effects, shares)]
+
+
+def _null_shares(null: RDMs, table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the shares of a null model's RDM, one row a feature."""
+    if not isinstance(null, RDMs) or null.n_rdm != 1:
+        given = f"{null.n_rdm} RDMs" if isinstance(null, RDMs) else f"{null!r:.60}"
+        raise InvalidInputError(
+            f"null must be one RDM (rsatoolbox.rdm.RDMs), got {given}; reprcompare.theory.rich_rdm "
+            "makes one."
+        )
+    found = _Findings()
+    _audit_rdms(null, table, found)
+    shares = pd.DataFrame(found.rows, columns=["feature", "share"])
+    return shares[shares["feature"].isin(rows["feature"])].rename(columns={"share": "share_null"})
+
+
+def _name(rdms: RDMs) -> str:
+    return repr(str(rdms.rdm_descriptors.get("subject", ["without a name"])[0]))
 
 
 def _audit_activity(

@@ -13,6 +13,7 @@ from reprcompare.theory.dynamics import (
 )
 from reprcompare.theory.features import Which, compare_features, feature_pairs
 from reprcompare.theory.fitting import PairFits, fit_pairs
+from reprcompare.theory.null import rich_rdm
 from reprcompare.theory.structure import ends_of, predict_ends, structure
 from reprcompare.theory.tracking import pairs_of, track
 
@@ -33,6 +34,7 @@ __all__ = [
     "predict_ends",
     "ratio_of",
     "rich_limit",
+    "rich_rdm",
     "solve",
     "structure",
     "track",
