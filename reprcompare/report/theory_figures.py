@@ -150,7 +150,7 @@ def plot_structure(ends: pd.DataFrame, table: pd.DataFrame, panels: Sequence[str
             _tidy(axis, f"{title}\n{said}" if title else said)
             if row == len(parts) - 1:
                 axis.set_xlabel(label, fontsize="small")
-        axes[row][0].set_ylabel("after learning")
+        axes[row][0].set_ylabel("squared distance\nafter learning", fontsize="small")
     return figure
 
 
@@ -193,7 +193,7 @@ def plot_features(table: pd.DataFrame, reference: str, panels: Sequence[str] = (
             height = place + (number - (len(shown) - 1) / 2) * 0.18
             _forest(axis, values, height, colours[measure], MARKERS[number], label)
     _log_ticks(axis)
-    ticks = [f"{title.removeprefix('recording ')}, {name}" for title, _, name in rows]
+    ticks = [f"{title}, {name}" for title, _, name in rows]
     axis.set_yticks(range(len(rows)), ticks)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlabel(f"squared distance / that of pairs that differ in {reference!r}")
@@ -232,9 +232,14 @@ def _parts(table: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFra
     single = [name if isinstance(table.columns, pd.Index) and table.columns.nlevels == 1
               else (name, "") for name in by]  # fmt: skip
     return [
-        (", ".join(f"{name} {value}" for name, value in zip(by, values, strict=True)), rows)
+        (", ".join(_named(name, value) for name, value in zip(by, values, strict=True)), rows)
         for values, rows in table.groupby(single, sort=False)
     ]
+
+
+def _named(name: str, value: object) -> str:
+    """Write a setting; recordings are known by their name alone."""
+    return str(value) if name == "recording" else f"{name} {value}"
 
 
 def _grid(
