@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reprcompare.report.figures import MARKERS, PALETTE, colours_of
 from reprcompare.statistics import mean_interval
@@ -36,13 +37,16 @@ def plot_trajectories(table: pd.DataFrame, panels: Sequence[str] = ()) -> Figure
     Parameters
     ----------
     table
-        As `PairFits.trajectories`; the first subject's first pair in each panel is drawn.
+        As `PairFits.trajectories`; the first pair of the first subject's middle region is drawn in
+        each panel.
     panels
         Columns whose combinations get a panel each.
     """
     figure, axes, parts = _grid(table, panels)
     for axis, (title, rows) in zip(axes, parts, strict=True):
-        first = rows.iloc[0]
+        one = rows[rows["subject"] == rows["subject"].iloc[0]]
+        regions = one["region"].unique()
+        first = one[one["region"] == regions[len(regions) // 2]].iloc[0]
         keys = ["subject", "region", "first", "second"]
         own = rows[(rows[keys] == first[keys]).all(axis=1)].sort_values("training_step")
         for (name, label), colour, marker in zip(VARIABLES.items(), PALETTE, MARKERS, strict=False):
@@ -56,7 +60,8 @@ def plot_trajectories(table: pd.DataFrame, panels: Sequence[str] = ()) -> Figure
         _tidy(axis, f"{title} ({first['region']})" if title else str(first["region"]))
     _label(figure, axes, "training step", "value / largest")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    columns = 1 if len(axes) == 1 else 3  # three are wider than one panel
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False)
     return figure
 
 
@@ -222,6 +227,8 @@ def _log_ticks(axis: Axes) -> None:
     axis.set_xscale("log")
     low, high = axis.get_xlim()
     marks = [mark for mark in MARKS if low <= mark <= high]
+    if len(marks) < 3:
+        marks = [mark for mark in MaxNLocator(4).tick_values(low, high) if low <= mark <= high]
     axis.set_xticks(marks, [f"{mark:g}" for mark in marks])
     axis.set_xticks([], minor=True)
 
