@@ -1,6 +1,6 @@
 """Bootstrap over subjects and stimuli, all resamples in one product."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,8 @@ from reprcompare.geometry.products import (
     weighted_ranks,
 )
 
-DRAWS_AT_ONCE = 500
+WEIGHT_BYTES = 256 * 2**20
+"""How many weights of pairs of stimuli are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,7 @@ def bootstrap_scores(
     Bootstrap
     """
     scores, lower, upper = [], [], []
-    for start in range(0, len(stimuli), DRAWS_AT_ONCE):
-        piece = slice(start, start + DRAWS_AT_ONCE)
+    for piece in _pieces(len(stimuli), brains.shape[1]):
         products = resampled_products(
             models, brains, stimuli[piece], comparator, subjects[piece] > 0
         )
@@ -146,8 +146,7 @@ def bootstrap_errors(
     if over == "subjects":
         return np.sqrt(over_subjects * n_subjects / (n_subjects - 1))
     both, alone = [], []
-    for start in range(0, n_draws, DRAWS_AT_ONCE):
-        piece = slice(start, start + DRAWS_AT_ONCE)
+    for piece in _pieces(n_draws, brains.shape[1]):
         products = resampled_products(stacked, brains, stimuli[piece], comparator)
         scores = by_class(products.scores())
         both.append(np.einsum("bms,bs->bm", scores, subjects[piece]))
@@ -158,6 +157,12 @@ def bootstrap_errors(
     return np.sqrt(
         two_factor_variance(over_both, over_subjects, over_stimuli, n_subjects, n_stimuli)
     )
+
+
+def _pieces(n_draws: int, n_pairs: int) -> Iterator[slice]:
+    """Split resamples so that the weights of all pairs in them are held."""
+    step = max(1, WEIGHT_BYTES // (8 * n_pairs))
+    return (slice(start, start + step) for start in range(0, n_draws, step))
 
 
 def _pooled_products(

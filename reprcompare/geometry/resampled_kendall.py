@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-X_WIDTH, Y_WIDTH = 64, 96
+X_WIDTH, Y_WIDTH = 64, 128
 """Elements of a bin; for some thousands of elements this balances the three parts."""
 ROWS = 32
 """Of a matrix of signs that is used above its diagonal only, what is multiplied at a time."""
@@ -51,7 +51,10 @@ def resampled_concordance(
     array([2., 4.])
     """
     ranks_x, ranks_y = (np.stack([_dense(row) for row in rows]) for rows in (xs, ys))
-    members_x = [_members(_bins(row, X_WIDTH)) for row in ranks_x]
+    bins_x = [
+        [(members, _order_within(row[members])) for members in _members(_bins(row, X_WIDTH))]
+        for row in ranks_x
+    ]
     bins_y = [_bins(row, Y_WIDTH) for row in ranks_y]
     result = np.zeros((len(weights), len(xs), len(ys)))
     threads = max(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
@@ -66,8 +69,8 @@ def resampled_concordance(
                 )
                 w = np.take(counts, here, axis=1)
                 total = _same_y_bin(ranks_x, ranks_y[s], bins_y[s], w)
-                for m, (x, members) in enumerate(zip(ranks_x, members_x, strict=True)):
-                    total[m] += _other_y_bin(x, members, bins_y[s], w)
+                for m, bins in enumerate(bins_x):
+                    total[m] += _other_y_bin(bins, bins_y[s], w)
                 result[piece][here, :, s] = total.T
 
             list(pool.map(of_subject, range(len(ys))))
@@ -78,8 +81,8 @@ def _same_y_bin(xs: np.ndarray, y: np.ndarray, bins: np.ndarray, weights: np.nda
     """Sum over pairs in the same bin of one y, with all x: (n_x, n_resamples)."""
     total = np.zeros((len(xs), weights.shape[1]))
     for members in _members(bins):
-        signs = _signs(y[members])
-        if not signs.any():
+        signs = _order_within(y[members])
+        if signs is None:
             continue
         w = weights[members]
         both = (signs * _signs(xs[:, members])).astype(np.float32)
@@ -95,21 +98,23 @@ def _same_y_bin(xs: np.ndarray, y: np.ndarray, bins: np.ndarray, weights: np.nda
 
 
 def _other_y_bin(
-    x: np.ndarray, bins_x: list[np.ndarray], bins_y: np.ndarray, weights: np.ndarray
+    bins_x: list[tuple[np.ndarray, np.ndarray | None]], bins_y: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """Sum over pairs in different bins of y, with one x: (n_resamples,)."""
+    """Sum over pairs in different bins of y, with one x: (n_resamples,).
+
+    `bins_x` has the elements of every bin of x, and the signs of their differences in x.
+    """
     n_bins = int(bins_y.max()) + 1
     order = _signs(np.arange(n_bins)).astype(np.float32)
     below = np.zeros((n_bins, weights.shape[1]), dtype=np.float32)
     total = np.zeros(weights.shape[1])
-    for members in bins_x:
+    for members, signs in bins_x:
         w, own = weights[members], bins_y[members]
-        within = _signs(x[members]) * _signs(own)
         indicator = np.arange(n_bins)[:, None] == own
-        if not within.any():
+        if signs is None:
             here = indicator.astype(np.float32) @ w
         else:
-            moved = np.concatenate([indicator, within]).astype(np.float32) @ w
+            moved = np.concatenate([indicator, signs * _signs(own)]).astype(np.float32) @ w
             here, moved = moved[:n_bins], moved[n_bins:]
             moved *= w
             total += moved.sum(axis=0)
@@ -138,6 +143,11 @@ def _bins(ranks: np.ndarray, width: int) -> np.ndarray:
 def _members(bins: np.ndarray) -> list[np.ndarray]:
     order = np.argsort(bins, kind="stable")
     return np.split(order, np.cumsum(np.bincount(bins))[:-1])
+
+
+def _order_within(ranks: np.ndarray) -> np.ndarray | None:
+    """Signs of the differences between elements of a bin; None where all are equal."""
+    return _signs(ranks) if np.ptp(ranks) else None
 
 
 def _signs(ranks: np.ndarray) -> np.ndarray:
