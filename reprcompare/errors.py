@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Integral
 
 
 class ReprcompareError(Exception):
@@ -89,3 +90,36 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") ->
     place = f" in {where}" if where else ""
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"no {kind} {name!r}{place}{hint} Known: {listing(names) or 'none'}"
+
+
+def check_whole(name: str, value: object, least: int) -> int:
+    """Return a whole number, or say what is wrong with it.
+
+    Parameters
+    ----------
+    name
+        Of the argument.
+    value
+        What was given.
+    least
+        The smallest that is allowed.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no whole number, or too small.
+
+    Examples
+    --------
+    >>> check_whole("cv", 5, 2)
+    5
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InvalidInputError(f"{name} must be a whole number, got {value!r}.")
+    if value < least:
+        raise InvalidInputError(f"{name} must be at least {least}, got {value}.")
+    return int(value)

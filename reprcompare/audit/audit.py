@@ -16,7 +16,7 @@ from reprcompare.audit.regions import participation_ratio, reliable_fraction, se
 from reprcompare.audit.role import with_nothing, with_relevance, with_role
 from reprcompare.audit.share import gram_of_rdm, share_of_activity, share_of_gram
 from reprcompare.brains import why_not
-from reprcompare.errors import InvalidInputError, LabelMismatchError, listing
+from reprcompare.errors import InvalidInputError, LabelMismatchError, check_whole, listing
 from reprcompare.measurement import shown
 from reprcompare.recording import check_structure, label_table, labels_of, select
 
@@ -133,6 +133,7 @@ def audit(
     Share is defined in `reprcompare.audit.share`. Where stimuli were repeated it is the share of
     reliable variance, from products between different repetitions.
     """
+    check_whole("n_permutations", n_permutations, 0)
     found = _Findings()
     if not isinstance(recording, RDMs):
         check_structure(recording)
@@ -190,6 +191,7 @@ def _choose(
     if labels is None or labels.shape[1] == 0:
         raise InvalidInputError(f"no features to audit; {otherwise}.")
     if features is not None:
+        features = [features] if isinstance(features, str) else list(features)
         unknown = [name for name in features if name not in labels.columns]
         if unknown:
             raise InvalidInputError(

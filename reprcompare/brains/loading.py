@@ -106,6 +106,11 @@ def load_brain(
     DownloadError
         If the data set is not here and cannot be fetched.
     """
+    if not isinstance(source, str | os.PathLike):
+        raise InvalidInputError(
+            f"source must be a name of the catalogue or a path, got a {type(source).__name__}; "
+            "reprcompare.recording.build_recording makes a recording of an array."
+        )
     naming = Naming(stimulus, region, subject, labels)
     name, _, part = str(source).partition("/")
     if isinstance(source, str) and name in READERS:

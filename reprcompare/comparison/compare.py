@@ -27,7 +27,7 @@ from reprcompare.comparison.inference import (
 from reprcompare.comparison.inputs import Joined, Source, join_inputs
 from reprcompare.comparison.method import describe
 from reprcompare.comparison.result import Comparison
-from reprcompare.errors import InvalidInputError, NotIdentifiableError
+from reprcompare.errors import InvalidInputError, NotIdentifiableError, check_whole
 from reprcompare.geometry import (
     RESAMPLED,
     Comparator,
@@ -154,8 +154,13 @@ def compare(
     """
     if resample not in RESAMPLED:
         raise InvalidInputError(f"resample must be one of {RESAMPLED}, got {resample!r}.")
-    if n_bootstrap < 0:
-        raise InvalidInputError(f"n_bootstrap must be 0 or more, got {n_bootstrap}.")
+    check_whole("n_bootstrap", n_bootstrap, 0)
+    check_whole("seed", seed, 0)
+    if labels is not None and not isinstance(labels, pd.DataFrame):
+        raise InvalidInputError(
+            f"labels must be a pandas.DataFrame indexed by stimulus id, got a "
+            f"{type(labels).__name__}."
+        )
     chosen = find_comparator(comparator or DEFAULT)
     corrections = find_corrections(correct)
     joined = join_inputs(models, brain, metric, nan, controls, seed, untrained)

@@ -190,9 +190,10 @@ def _without_nan(joined: Joined, nan: str) -> Joined:
         return joined
     if nan == "raise":
         raise InvalidInputError(
-            f"dissimilarities are NaN in {listing(undefined)} (a pattern without variance, or a "
-            "pair that was not measured); leave those stimuli out with nan='drop', or use another "
-            "metric."
+            f"dissimilarities are NaN in {listing(undefined)} (a pattern without variance, a "
+            "neuroid with missing values, or a pair that was not measured); leave those stimuli "
+            "out with nan='drop', such neuroids with reprcompare.measurement.drop_missing, or use "
+            "another metric."
         )
     keep = complete_stimuli(np.concatenate([part.vectors for _, part in named]))
     if keep.sum() < 4:

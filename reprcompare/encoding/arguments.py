@@ -11,35 +11,6 @@ PRECISIONS: Final = ("float32", "float64")
 """Of products with responses; decompositions are always in float64."""
 
 
-def check_whole(name: str, value: object, least: int) -> int:
-    """Return a whole number, or say what is wrong with it.
-
-    Parameters
-    ----------
-    name
-        Of the argument.
-    value
-        What was given.
-    least
-        The smallest that is allowed.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is no whole number, or too small.
-
-    Examples
-    --------
-    >>> check_whole("cv", np.int64(5), 2)
-    5
-    """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise InvalidInputError(f"{name} must be a whole number, got {value!r}.")
-    if value < least:
-        raise InvalidInputError(f"{name} must be at least {least}, got {value}.")
-    return int(value)
-
-
 def check_numbers(name: str, values: Sequence[float] | np.ndarray, expected: str) -> np.ndarray:
     """Return a list of finite numbers as an array of float64, shape (n,).
 

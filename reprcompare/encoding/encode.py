@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from reprcompare.encoding.arguments import check_computation, check_whole
+from reprcompare.encoding.arguments import check_computation
 from reprcompare.encoding.assembling import assembled
 from reprcompare.encoding.folds import CrossValidation
 from reprcompare.encoding.found import Found, Settings
@@ -26,7 +26,7 @@ from reprcompare.encoding.responses import (
     single_rows,
 )
 from reprcompare.encoding.result import Encoding
-from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
+from reprcompare.errors import InvalidInputError, UnknownNameError, check_whole, unknown_name
 
 CHOICES: Final = (*CHOSEN, "none")
 

@@ -6,12 +6,12 @@ from typing import Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from reprcompare.encoding.arguments import check_whole
 from reprcompare.errors import (
     InvalidInputError,
     LabelMismatchError,
     NotIdentifiableError,
     UnknownNameError,
+    check_whole,
     listing,
     unknown_name,
 )

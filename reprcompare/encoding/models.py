@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from reprcompare.encoding.arguments import check_numbers, check_whole
+from reprcompare.encoding.arguments import check_numbers
 from reprcompare.encoding.fitting import Search, group_weights
-from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
+from reprcompare.errors import InvalidInputError, UnknownNameError, check_whole, unknown_name
 
 ALPHAS: Final = np.logspace(-3, 5, 12)
 """Penalties, in units of the mean squared distance between a stimulus and the mean stimulus."""

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
-from reprcompare.encoding.arguments import check_computation, check_whole
+from reprcompare.encoding.arguments import check_computation
 from reprcompare.encoding.fitting import fit
 from reprcompare.encoding.folds import Folds, make_folds
 from reprcompare.encoding.grams import gram
@@ -22,6 +22,7 @@ from reprcompare.errors import (
     InvalidInputError,
     LabelMismatchError,
     NotIdentifiableError,
+    check_whole,
     listing,
 )
 from reprcompare.recording import common_stimuli, labels_of, select

@@ -82,6 +82,8 @@ def build_recording(
     ['monkey.IT.0', 'monkey.IT.1']
     """
     values = np.asarray(activity)
+    if values.dtype.kind not in "biuf":
+        raise InvalidInputError(f"activity must be real numbers, got {values.dtype}.")
     dims = ["presentation", "neuroid"]
     if training_steps is not None:
         dims.insert(0, "training_step")

@@ -152,7 +152,7 @@ def concat(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
     Raises
     ------
     LabelMismatchError
-        If the labels differ; the message names the first that do.
+        If the labels differ, or labels along `dim` occur twice; the message names the first.
     InvalidInputError
         If there is nothing to join, or `dim` is another dimension.
     """
@@ -167,6 +167,13 @@ def concat(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
     for number, recording in enumerate(recordings[1:], start=2):
         order = match_labels(_key(recording, other), key, f"recording {number}", "the first")
         aligned.append(recording.drop_encoding().isel({other: order}))
+    repeated = _repeated([_key(recording, dim) for recording in recordings])
+    if len(repeated):
+        raise LabelMismatchError(
+            f"{dim}s of one name occur in several recordings: {listing(repeated, 3)}. Are they "
+            "one recording given twice, or different subjects of one name? Give every subject, "
+            "or every repetition, a name of its own."
+        )
     joined = xr.concat(
         _with_dim(aligned, dim),
         dim=dim,
@@ -177,6 +184,14 @@ def concat(recordings: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
         combine_attrs="override",
     )
     return joined.merge(_shared(aligned, dim), combine_attrs="override")
+
+
+def _repeated(keys: Sequence[pd.Index]) -> pd.Index:
+    """Return the labels that occur in more than one of several recordings."""
+    if any(list(key.names) != list(keys[0].names) for key in keys):
+        return pd.Index([])
+    every = keys[0].append(list(keys[1:]))
+    return every[every.duplicated()]
 
 
 def _with_dim(recordings: Sequence[xr.Dataset], dim: str) -> list[xr.Dataset]:

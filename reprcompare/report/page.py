@@ -11,7 +11,12 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from reprcompare.errors import InvalidInputError, UnknownNameError, unknown_name
+from reprcompare.errors import (
+    InvalidInputError,
+    RecordingFailedError,
+    UnknownNameError,
+    unknown_name,
+)
 from reprcompare.report.cells import cell, is_number
 from reprcompare.report.content import Content
 from reprcompare.report.exports import markdown, pdf
@@ -50,6 +55,8 @@ class Page(Content):
             If the ending is another one.
         InvalidInputError
             If the folder does not exist.
+        RecordingFailedError
+            If it cannot be written to.
         MissingExtraError
             If what a form needs is not installed.
         """
@@ -60,8 +67,13 @@ class Page(Content):
             raise InvalidInputError(f"the folder {target.parent} does not exist; create it first.")
         content = FORMS[target.suffix](self)
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        partial.write_bytes(content)
-        partial.replace(target)
+        try:
+            partial.write_bytes(content)
+            partial.replace(target)
+        except OSError as error:
+            raise RecordingFailedError(
+                f"{target} could not be written: {error.strerror or error}."
+            ) from error
         return target
 
 

@@ -157,6 +157,9 @@ def test_wrong_labels_get_a_sentence():
         audit(bare)
     with pytest.raises(LabelMismatchError, match="none of the stimuli"):
         audit(bare, labels=TABLE.rename(index=lambda name: "x" + name))
+    assert set(audit(network(), features="easy", n_permutations=0).table["feature"]) == {"easy"}
+    with pytest.raises(InvalidInputError, match="n_permutations must be at least 0, got -1"):
+        audit(network(), n_permutations=-1)
     with pytest.raises(InvalidInputError, match="unknown features colour; labelled are easy, hard"):
         audit(network(), features=["colour"])
 

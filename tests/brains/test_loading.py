@@ -74,3 +74,10 @@ def test_a_damaged_recording_gets_a_sentence(tmp_path):
     (tmp_path / "it.nc").write_bytes(b"\x89HDF and nothing more")
     with pytest.raises(InvalidRecordingError, match="cut off or damaged"):
         load_brain(tmp_path / "it.nc")
+
+
+def test_what_is_neither_a_name_nor_a_path_gets_a_sentence():
+    with pytest.raises(InvalidInputError, match="got a ndarray; reprcompare.recording.build_rec"):
+        load_brain(np.zeros((3, 2)))
+    with pytest.raises(InvalidInputError, match="activity must be real numbers, got <U1"):
+        build_recording(np.array([["a", "b"]]), stimulus_id=["s"], region="IT", subject="monkey")

@@ -131,7 +131,9 @@ def test_without_draws_there_is_a_score_and_nothing_that_rests_on_draws(group):
     assert np.isfinite([found.score, found.se, found.ci_low]).all()
     assert np.isnan([found.se_bootstrap, found.p_zero, found.p_zero_holm, found.p_zero_fdr]).all()
     assert "Nothing was resampled or permuted" in result.method
-    with pytest.raises(InvalidInputError, match="0 or more, got -1"):
+    with pytest.raises(InvalidInputError, match="labels must be a pandas.DataFrame"):
+        compare({"m": model}, brain, labels="labels.csv")
+    with pytest.raises(InvalidInputError, match="n_bootstrap must be at least 0, got -1"):
         compare({"m": model}, brain, n_bootstrap=-1)
 
 

@@ -93,6 +93,12 @@ def test_a_mismatch_names_the_first_labels_that_differ(recording):
         concat([recording, other], dim="neuroid")
 
 
+def test_one_recording_given_twice_is_not_two(recording):
+    for dim in ("neuroid", "presentation"):
+        with pytest.raises(LabelMismatchError, match=f"{dim}s of one name occur in several"):
+            concat([recording, recording], dim=dim)
+
+
 def test_concat_on_another_dimension_is_refused(recording):
     with pytest.raises(InvalidInputError, match="'neuroid' or 'presentation'"):
         concat([recording], dim="time_bin")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from reprcompare.audit import audit
 from reprcompare.comparison import compare
-from reprcompare.errors import InvalidInputError
+from reprcompare.errors import InvalidInputError, RecordingFailedError
 from reprcompare.recording import build_recording, concat
 from reprcompare.report import Page, Section, plot_by_region, report
 
@@ -134,6 +134,15 @@ def test_saving_replaces_the_page_whole(tmp_path):
     Page("u", []).save(path)
     assert "<title>u</title>" in path.read_text()
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_page_that_cannot_be_written_gets_a_sentence(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(RecordingFailedError, match=r"t\.html could not be written: No space left"):
+        report("t", []).save(tmp_path / "t.html")
 
 
 def test_over_training_regions_are_shown_at_their_last_step():
