@@ -14,7 +14,7 @@ from reprcompare.comparison.crossvalidated_ceiling import crossvalidated_ceiling
 from reprcompare.comparison.inference import (
     Interval,
     Scored,
-    ceiling_test,
+    ceiling_interval,
     difference_interval,
     disattenuated,
     reliability,
@@ -30,6 +30,7 @@ from reprcompare.comparison.result import Comparison
 from reprcompare.errors import InvalidInputError, NotIdentifiableError, check_whole
 from reprcompare.geometry import (
     RESAMPLED,
+    CeilingTerms,
     Comparator,
     Subjects,
     Unrelated,
@@ -224,12 +225,7 @@ def _compare_region(
             "brain_region": region.region,
             "comparator": comparator.name,
         }
-        row = labels | {"se_bootstrap": error} | _row(one, n_stimuli, over)
-        row["p_ceiling"] = (
-            np.nan
-            if bound is None
-            else ceiling_test(one, region.vectors, comparator, bound, n_stimuli, over)
-        )
+        row = labels | {"se_bootstrap": error} | _row(one, n_stimuli, over, bound)
         if name in joined.fits:
             row |= _flexible_test(one, n_stimuli, over, comparator)
         else:
@@ -301,10 +297,12 @@ def _scores(
     ]
 
 
-def _row(one: Scored, n_stimuli: int, over: str) -> dict[str, Any]:
+def _row(one: Scored, n_stimuli: int, over: str, bound: CeilingTerms | None) -> dict[str, Any]:
+    below = None if bound is None else ceiling_interval(one, bound, n_stimuli, over)
     return {
         "score": one.score,
         **_columns(score_interval(one, n_stimuli, over)),
+        "p_ceiling": np.nan if below is None else below.p("less"),
         "n_stimuli": n_stimuli,
         "n_subjects": one.scores.shape[1],
         "n_networks": one.scores.shape[0],

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from scipy.optimize import brentq
 
 from reprcompare.geometry import (
     CeilingTerms,
@@ -13,17 +12,13 @@ from reprcompare.geometry import (
     Variance,
     influences,
     pair_variance,
-    pooling_form,
     predict_held_out,
     score_variance,
-    scorer,
 )
 
 CONFIDENCE = 0.95
 FEWEST_FOR_CEILING = 4
 """The ceiling is a mean over pairs of subjects, and any two pairs of three subjects share one."""
-ACCURACY = 1e-3
-"""Of how far a model is moved to the ceiling, as a part of the way."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +30,10 @@ class Scored:
     scores : array, shape (n_networks, n_subjects)
     terms : array, shape (n_subjects, n_pairs)
         Score plus influence, averaged over networks.
-    rdms : array, shape (n_networks, n_pairs), or (n_subjects, n_pairs) if `held_out`
-        What was scored.
-    held_out
-        Whether every subject has a prediction of its own, as flexible models make them.
     """
 
     scores: np.ndarray
     terms: np.ndarray
-    rdms: np.ndarray
-    held_out: bool = False
 
     @property
     def score(self) -> float:
@@ -117,7 +106,7 @@ def score_models(
             score, influence = next(results)
             scores.append(score)
             terms += (score[:, None] + influence) / len(networks)
-        scored.append(Scored(np.array(scores), terms, networks))
+        scored.append(Scored(np.array(scores), terms))
     return scored
 
 
@@ -133,20 +122,13 @@ def score_flexible(
     fit, comparator, seed
         As for `predict_held_out`.
     """
-    return score_held_out(
-        predict_held_out(components, brains, fit, comparator, seed), brains, comparator
-    )
-
-
-def score_held_out(predicted: np.ndarray, brains: np.ndarray, comparator: Comparator) -> Scored:
-    """Score predictions (n_subjects, n_pairs), each against its own subject."""
+    predicted = predict_held_out(components, brains, fit, comparator, seed)
     found = [
         next(influences(own[None], brain[None], comparator))
         for own, brain in zip(predicted, brains, strict=True)
     ]
     scores = np.array([[score[0] for score, _ in found]])
-    terms = scores.T + np.concatenate([influence for _, influence in found])
-    return Scored(scores, terms, predicted, held_out=True)
+    return Scored(scores, scores.T + np.concatenate([influence for _, influence in found]))
 
 
 def transformed(scores: np.ndarray, comparator: Comparator) -> np.ndarray:
@@ -217,29 +199,17 @@ def difference_interval(a: Scored, b: Scored, n_stimuli: int, over: str) -> Inte
     return _interval(a.score - b.score, variance, [a.networks, b.networks])
 
 
-def ceiling_test(
-    one: Scored,
-    brains: np.ndarray,
-    comparator: Comparator,
-    bound: CeilingTerms,
-    n_stimuli: int,
-    over: str,
-) -> float:
-    r"""Test whether a model scores below the lower noise ceiling, in expectation.
+def ceiling_interval(
+    one: Scored, bound: CeilingTerms, n_stimuli: int, over: str
+) -> Interval | None:
+    """Interval of the difference between a model and the lower noise ceiling.
 
     The ceiling is the score of a mean of other subjects, so it varies as a mean over pairs of
-    subjects does, and so does the difference. Near the ceiling model and mean are almost the same
-    RDM: what is linear in a subject nearly cancels, the difference is quadratic in it, and its
-    estimated variance grows with the very difference that is tested. So, as in a score test, the
-    standard error is that of a model *at* the ceiling: this one, moved towards the mean of the
-    subjects until it scores as the ceiling does. And what the model lacks to the upper ceiling is
-    positive and skewed; see `_p_below`.
+    subjects does, and so does the difference.
 
     Parameters
     ----------
     one
-    brains : array, shape (n_subjects, n_pairs)
-    comparator
     bound
         From `ceiling_terms`.
     n_stimuli, over
@@ -247,66 +217,20 @@ def ceiling_test(
 
     Returns
     -------
-    float
-        One-sided p; NaN for fewer than four subjects, any two pairs of which share one.
+    Interval, or None
+        None for fewer than four subjects, any two pairs of which share one.
     """
-    if len(brains) < FEWEST_FOR_CEILING:
-        return np.nan
-    null = one if one.score >= bound.mean else _at_ceiling(one, brains, comparator, bound.mean)
-    variance = _variance_below(null, bound, n_stimuli, over)
-    below = _interval(one.score - bound.mean, variance, [one.networks])
-    return _p_below(below, bound.upper - bound.mean)
-
-
-def _p_below(below: Interval, band: float) -> float:
-    r"""Return p of a difference from the lower ceiling, with `band` up to the upper one.
-
-    What the model lacks to the upper ceiling is a positive quadratic form Q of the subjects, with
-    mean `band` under the null hypothesis. It is taken as a multiple of :math:`\chi^2_\nu` with that
-    mean and the variance of the difference, :math:`\nu = 2\,(\mathrm{band} / \mathrm{se})^2`
-    (Satterthwaite), the cube root of which is nearly normal (Wilson & Hilferty 1931). Subjects that
-    differ alike in p directions have :math:`\nu = 4p / 3`. The squared standard error is a variance
-    along one direction, with the degrees of freedom of `below`, times the squared length to the
-    model at the ceiling, with p times as many; for one direction they are the same.
-    """
-    if not (band > 0 and below.se > 0):
-        return below.p("less")
-    shape = 2 * (band / below.se) ** 2
-    spread = 2 / (9 * shape)
-    root = np.cbrt(max(1 - below.value / band, 0.0))
-    directions = max(3 * shape / 4, 1.0)
-    df = below.df / (1 + directions**-0.5) ** 2
-    return float(stats.t.sf((root - (1 - spread)) / np.sqrt(spread), df))
-
-
-def _at_ceiling(one: Scored, brains: np.ndarray, comparator: Comparator, level: float) -> Scored:
-    """Move a model towards the mean of the subjects until it scores `level`."""
-    pooled = pooling_form(brains, comparator).mean(axis=0)
-    own, score = pooling_form(one.rdms, comparator), scorer(brains, comparator)
-
-    def moved(share: float) -> np.ndarray:
-        return (1 - share) * own + share * pooled
-
-    def above(share: float) -> float:
-        scores = score(moved(share))
-        return float((np.diagonal(scores) if one.held_out else scores).mean()) - level
-
-    # The mean of the subjects themselves scores above the mean of others, so there is a root.
-    share = brentq(above, 0.0, 1.0, xtol=ACCURACY) if above(1.0) > 0 else 1.0
-    if one.held_out:
-        return score_held_out(moved(share), brains, comparator)
-    return score_models([moved(share)], brains, comparator)[0]
-
-
-def _variance_below(one: Scored, bound: CeilingTerms, n_stimuli: int, over: str) -> Variance:
-    """Variance of the difference between a model and the lower noise ceiling."""
-    terms, n_subjects = one.terms, len(one.terms)
+    n_subjects = len(bound.unit)
+    if n_subjects < FEWEST_FOR_CEILING:
+        return None
+    terms = one.terms
     blocks = ((terms[s] + terms[s + 1 :]) / 2 - bound.of_pairs(s) for s in range(n_subjects - 1))
     without = None
     if bound.without is not None:
         scores = one.scores.mean(axis=0)
         without = (scores.sum() - scores) / (n_subjects - 1) - bound.without
-    return pair_variance(blocks, n_subjects, n_stimuli, over, without)
+    variance = pair_variance(blocks, n_subjects, n_stimuli, over, without)
+    return _interval(one.score - bound.mean, variance, [one.networks])
 
 
 def _interval(value: float, variance: Variance, networks: Sequence[Variance | None]) -> Interval:

@@ -89,8 +89,9 @@ def _tested(comparator: Comparator, n_draws: int, resample: str) -> str:
         "Standard errors come from the influence of every subject and pair of stimuli on the "
         "score, where only terms that share neither are independent; intervals and differences "
         "(two-sided) use Student's t with Satterthwaite's degrees of freedom. "
-        f"{bootstrapped}. {zero}; p_ceiling "
-        "the null hypothesis that it reaches the lower noise ceiling, against lying below it. "
+        f"{bootstrapped}. {zero}. p of a pair tests the null hypothesis that two models score "
+        "equally; p_ceiling that a model is expected to score as the lower noise ceiling does, "
+        "against lying below it. "
         "p_holm and p_zero_holm are corrected family-wise, p_fdr and p_zero_fdr for the rate of "
         "false discoveries, over all pairs of models, or all models, of a brain region; other p "
         "values are not corrected."
@@ -115,6 +116,8 @@ def _dropped(joined: Joined, nan: str) -> list[str]:
         sentences.append(
             f"Stimuli with undefined dissimilarities were left out ({len(gone)}; nan='drop')."
         )
+    else:
+        sentences.append(f"No dissimilarity was undefined (nan={nan!r}).")
     unshared = {name: ids for name, ids in joined.dropped.items() if name != "undefined"}
     if unshared:
         said = ", ".join(f"{len(ids)} of {name}" for name, ids in unshared.items())

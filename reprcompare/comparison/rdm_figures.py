@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -35,6 +36,7 @@ def plot_rdm(rdms: RDMs, order: pd.Series | Sequence[str] | None = None) -> Figu
     Returns
     -------
     matplotlib.figure.Figure
+        Colours span the dissimilarities of different stimuli; the diagonal is blank.
 
     Raises
     ------
@@ -44,6 +46,7 @@ def plot_rdm(rdms: RDMs, order: pd.Series | Sequence[str] | None = None) -> Figu
     ids = stimulus_ids(rdms)
     places, groups = _ordered(ids, order)
     matrices = rdms.get_matrices()[:, places][:, :, places]
+    matrices[:, np.arange(len(ids)), np.arange(len(ids))] = np.nan
     figure, axes = plt.subplots(
         1, len(matrices), figsize=(4.4 * len(matrices), 4), squeeze=False, layout="constrained"
     )
@@ -137,7 +140,7 @@ def arrange(rdm: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def plot_arrangement(
-    rdms: RDMs, images: np.ndarray | None = None, labels: pd.Series | None = None
+    rdms: RDMs, stimuli: xr.Dataset | None = None, labels: pd.Series | None = None
 ) -> Figure:
     """Draw the stimuli of one RDM so that similar ones lie near each other.
 
@@ -145,8 +148,9 @@ def plot_arrangement(
     ----------
     rdms
         Holding one RDM.
-    images : array, shape (n_stimuli, height, width[, channels])
-        In the order of the RDM's stimuli; points are drawn without.
+    stimuli
+        A stimulus set of images, such as `load_stimuli` returns, joined by stimulus id; points are
+        drawn without.
     labels
         Indexed by stimulus id; colours points.
 
@@ -158,9 +162,9 @@ def plot_arrangement(
     Raises
     ------
     InvalidInputError
-        If there are several RDMs.
+        If there are several RDMs, or the stimuli are no images.
     LabelMismatchError
-        If there is not one image a stimulus.
+        If the image of a stimulus is missing.
     """
     if rdms.n_rdm != 1:
         raise InvalidInputError(
@@ -168,11 +172,9 @@ def plot_arrangement(
         )
     ids = stimulus_ids(rdms)
     positions, share = arrange(rdms.dissimilarities[0])
-    figure, axis = plt.subplots(figsize=(6, 6), layout="constrained")
-    if images is not None:
-        if len(images) != len(ids):
-            raise LabelMismatchError(f"got {len(images)} images for {len(ids)} stimuli.")
-        for image, place in zip(images, positions, strict=True):
+    figure, axis = plt.subplots(figsize=(6 if labels is None else 8, 6), layout="constrained")
+    if stimuli is not None:
+        for image, place in zip(_images(stimuli, ids), positions, strict=True):
             zoom = 28 / max(image.shape[:2])
             axis.add_artist(AnnotationBbox(OffsetImage(image, zoom=zoom), place, frameon=False))
         axis.scatter(positions[:, 0], positions[:, 1], s=0)
@@ -185,11 +187,27 @@ def plot_arrangement(
             x, y = positions[here].T
             axis.scatter(x, y, s=24, color=colour, label=str(name) or None)
         if labels is not None:
-            axis.legend(frameon=False, title=labels.name)
+            figure.legend(frameon=False, title=labels.name, loc="outside right upper")
     axis.set_aspect("equal")
     axis.set(xticks=[], yticks=[], title=_title(rdms, 0))
     axis.set_xlabel(f"multidimensional scaling, {share:.0%} of the variance")
     return figure
+
+
+def _images(stimuli: xr.Dataset, ids: np.ndarray) -> np.ndarray:
+    """Return the images (n, height, width[, channels]) of stimuli, by their ids."""
+    images = stimuli["stimulus"].transpose("presentation", ...).values
+    if images.ndim not in (3, 4):
+        raise InvalidInputError(
+            f"images are (presentation, height, width[, channel]), got {stimuli['stimulus'].dims}."
+        )
+    place = pd.Index(stimuli["stimulus_id"].values.astype(str)).get_indexer(ids)
+    if (place < 0).any():
+        raise LabelMismatchError(
+            f"the stimulus set has no image of {listing(ids[place < 0])}; give it all stimuli of "
+            "the RDM, or leave it out for points."
+        )
+    return np.asarray(images[place])
 
 
 def plot_layers(

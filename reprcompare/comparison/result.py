@@ -25,9 +25,9 @@ class Comparison:
         Differences between models of one brain region: difference, se, ci_low, ci_high, df, p,
         p_wilcoxon, and p_holm and p_fdr, corrected for all pairs of that brain region.
     ceiling : pandas.DataFrame
-        One row for every brain region: lower, upper, upper_null, n_subjects, reliability (of one
-        subject), and upper_crossvalidated (for crossnobis distances: without the noise of the
-        tested subject, so zero for pure noise).
+        One row for every brain region: lower, upper, upper_null and lower_null (what they would be
+        for pure noise), n_subjects, reliability (of one subject), and upper_crossvalidated (for
+        crossnobis distances: without the noise of the tested subject, so zero for pure noise).
     method : str
         What was computed and tested, in words.
     comparator : Comparator

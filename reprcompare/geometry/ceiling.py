@@ -23,9 +23,10 @@ class Ceiling:
     upper
         The same with the mean of all subjects. It contains the subject itself, so it lies above
         zero for pure noise; see `upper_null`.
-    upper_null
-        What `upper` would be for as many subjects of pure noise, by permuting the stimuli of every
-        subject. NaN if there is one subject.
+    upper_null, lower_null
+        What the bounds would be for as many subjects of pure noise, by permuting the stimuli of
+        every subject; for the lower one that is the value of unrelated RDMs. NaN if there is one
+        subject.
     n_subjects
     """
 
@@ -33,6 +34,7 @@ class Ceiling:
     upper: float
     n_subjects: int
     upper_null: float
+    lower_null: float
 
 
 def noise_ceiling(
@@ -46,7 +48,7 @@ def noise_ceiling(
         One RDM a subject: sessions of one subject are averaged before.
     comparator
     n_permutations
-        For `upper_null`; 0 leaves it NaN.
+        For `upper_null` and `lower_null`; 0 leaves them NaN.
     seed
 
     Returns
@@ -67,15 +69,19 @@ def noise_ceiling(
     """
     n_subjects = len(brains)
     if n_subjects < 2:
-        return Ceiling(np.nan, np.nan, n_subjects, np.nan)
+        return Ceiling(np.nan, np.nan, n_subjects, np.nan, np.nan)
     lower, upper = _bounds(brains, comparator)
     rng = np.random.default_rng(seed)
     n = count_stimuli(brains.shape[1])
+    known = comparator.unrelated
     nulls = []
     for _ in range(n_permutations):
         shuffled = np.stack([permute_stimuli(one, rng.permutation(n)) for one in brains])
-        nulls.append(_bounds(shuffled, comparator, lower=False)[1])
-    return Ceiling(lower, upper, n_subjects, float(np.mean(nulls)) if nulls else np.nan)
+        nulls.append(_bounds(shuffled, comparator, lower=known is None))
+    lower_null, upper_null = np.mean(nulls, axis=0) if nulls else (np.nan, np.nan)
+    if nulls and known is not None:
+        lower_null = known
+    return Ceiling(lower, upper, n_subjects, float(upper_null), float(lower_null))
 
 
 def permute_stimuli(vector: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -154,8 +160,8 @@ class CeilingTerms:
 
     Attributes
     ----------
-    mean, upper
-        The lower and the upper ceiling.
+    mean
+        The lower ceiling.
     influence : array, shape (n_pairs,)
         Of every pair of stimuli, with mean zero.
     unit : array, shape (n_subjects, n_pairs)
@@ -169,7 +175,6 @@ class CeilingTerms:
     """
 
     mean: float
-    upper: float
     influence: np.ndarray
     unit: np.ndarray
     average: np.ndarray
@@ -220,17 +225,17 @@ def ceiling_terms(brains: np.ndarray, comparator: Comparator) -> CeilingTerms:
     without = (
         None if comparator.family == "matrix" or n < 3 else _without(brains, pooled, comparator)
     )
-    upper = float(scorer(brains, comparator)(total[None]).mean())
-    return CeilingTerms(mean, upper, influence, unit, average, float(slope), without)
+    return CeilingTerms(mean, influence, unit, average, float(slope), without)
 
 
 def _without(brains: np.ndarray, pooled: np.ndarray, comparator: Comparator) -> np.ndarray:
     """Lower ceiling of the others, without each subject."""
     n, total = len(brains), pooled.sum(axis=0)
     sums, score = np.zeros(n), scorer(brains, comparator)
-    for s in range(n):
-        for t in range(s + 1, n):
-            mean = total - pooled[s] - pooled[t]
-            # The fold of s belongs to the ceiling without t, and the other way round.
-            sums[[t, s]] += score(mean[None])[0, [s, t]]
+    for s in range(n - 1):
+        after = slice(s + 1, None)
+        found = score(total - pooled[s] - pooled[after])
+        # The fold of s belongs to the ceiling without t, and the other way round.
+        sums[after] += found[:, s]
+        sums[s] += np.diagonal(found[:, after]).sum()
     return sums / (n - 1)

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from rsatoolbox.rdm import RDMs
 from scipy.spatial.distance import pdist
 
@@ -59,11 +60,19 @@ def test_points_of_a_plane_are_arranged_at_their_distances():
     assert share == pytest.approx(1)
 
 
-def test_images_stand_at_their_stimuli(rdms):
-    figure = plot_arrangement(rdms, images=np.zeros((4, 5, 5, 3)))
-    assert len(figure.axes[0].artists) == 4
-    with pytest.raises(LabelMismatchError, match="3 images for 4"):
-        plot_arrangement(rdms, images=np.zeros((3, 5, 5)))
+def test_images_stand_at_their_stimuli_whatever_their_order(rdms):
+    shades = dict(zip("dcab", (4, 3, 1, 2), strict=True))
+    images = np.stack([np.full((5, 5, 3), shade) for shade in shades.values()])
+    stimuli = xr.Dataset(
+        {"stimulus": (("presentation", "height", "width", "colour"), images)},
+        {"stimulus_id": ("presentation", list(shades))},
+    )
+    boxes = plot_arrangement(rdms, stimuli).axes[0].artists
+    assert [int(box.offsetbox.get_data()[0, 0, 0]) for box in boxes] == [1, 2, 3, 4]
+    with pytest.raises(LabelMismatchError, match="no image of c"):
+        plot_arrangement(rdms, stimuli.isel(presentation=[0, 2, 3]))
+    with pytest.raises(InvalidInputError, match="images are"):
+        plot_arrangement(rdms, stimuli.isel(height=0, width=0))
     with pytest.raises(InvalidInputError, match="one RDM"):
         plot_arrangement(RDMs(np.ones((2, 6)), pattern_descriptors={"stimulus_id": list("abcd")}))
 

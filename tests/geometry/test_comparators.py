@@ -142,6 +142,14 @@ def test_the_upper_ceiling_of_noise_is_what_its_null_says(subjects, upper):
     ceiling = noise_ceiling(noise, COMPARATORS["correlation"], 30)
     assert ceiling.upper == pytest.approx(upper, abs=0.03)
     assert ceiling.upper_null == pytest.approx(ceiling.upper, abs=0.02)
+    assert ceiling.lower_null == 0
+
+
+def test_the_lower_ceiling_of_noise_by_a_comparator_that_does_not_centre_comes_with_its_null():
+    noise = np.random.default_rng(3).random((5, 40 * 39 // 2))
+    ceiling = noise_ceiling(noise, COMPARATORS["cosine"], 30)
+    assert ceiling.lower > 0.8
+    assert ceiling.lower_null == pytest.approx(ceiling.lower, abs=0.01)
 
 
 def test_names_of_rsatoolbox_are_known_and_others_are_answered_with_the_nearest():

@@ -73,8 +73,8 @@ KIND = Kind(
         ),
         "ceiling": Columns(
             (
-                *("brain_region", "lower", "upper", "upper_null", "n_subjects", "reliability"),
-                "upper_crossvalidated",
+                *("brain_region", "lower", "upper", "upper_null", "lower_null"),
+                *("n_subjects", "reliability", "upper_crossvalidated"),
             )
         ),
     },
