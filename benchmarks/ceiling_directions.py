@@ -5,7 +5,7 @@
 RDMs are one fixed RDM and a small normal deviation along p orthogonal directions, the same stimuli
 throughout; with `cosine` the difference from the lower ceiling is then a quadratic form of normal
 deviations, and a model at distance p / (n - 1), in units of their variance, is exactly at the
-ceiling of n subjects. Rates of p <= 0.05 in 2,000 simulations (standard error 0.005).
+ceiling of n subjects. Rates of p <= 0.05 in 500 simulations (standard error 0.01).
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from reprcompare.comparison.inference import ceiling_interval, score_models
 from reprcompare.geometry import ceiling_terms, find_comparator
 
 OUT = Path(__file__).parent / "results" / "ceiling_directions.csv"
-STIMULI, SIMULATIONS, SIZE = 20, 2000, 0.02
+STIMULI, SIMULATIONS, SIZE = 20, 500, 0.02
 COSINE = find_comparator("cosine")
 
 
