@@ -208,6 +208,12 @@ def test_numbers_among_options_are_understood(call, tmp_path):
         (("record", "resnet", "--stimuli", "x", "--out", "y.nc"), 1, "no network 'resnet'"),
         (("record", "pixels", "--stimuli", "x/", "--out", "y.nc"), 1, "x/ does not exist"),
         (
+            ("record", "pixels", "--stimuli", "x", "--out", "y.nc"),
+            1,
+            "there is no folder x, and no",
+        ),
+        (("data", "fetch", "nsd"), 1, "load the files with reprcompare data import"),
+        (
             ("record", "pixels", "--weights", "DEFAULT", "--stimuli", "x", "--out", "y.nc"),
             1,
             "no trained weights come with 'pixels'",

@@ -1,5 +1,6 @@
 """What the README shows works: snippets and commands are executed, links lead to files."""
 
+import pkgutil
 import re
 import shlex
 from pathlib import Path
@@ -10,14 +11,25 @@ import pytest
 from PIL import Image
 from torch import nn
 
-from reprcompare.cli import main
+import reprcompare
+from reprcompare.cli import commands, main
 from reprcompare.protocol import read_protocol
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
 COMMANDS = re.findall(r"^ {4}reprcompare (.*)$", TEXT, flags=re.MULTILINE)
-LINKS = re.findall(r"\]\((?!https?:)([^)#]+)", TEXT)
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "METHODS.md",
+    ROOT / "CHANGELOG.md",
+    *(ROOT / "docs").glob("*.md"),
+]
+LINKS = {
+    (page.relative_to(ROOT).as_posix(), place)
+    for page in PAGES
+    for place in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+}
 IDS = [f"image{number:02d}" for number in range(24)]
 
 
@@ -87,12 +99,47 @@ def test_the_commands_run_from_top_to_bottom(laboratory, monkeypatch, capsys):
     assert Path("comparison/corrected.csv").is_file()
 
 
-@pytest.mark.parametrize("place", sorted(set(LINKS)))
-def test_every_link_leads_to_a_file(place):
-    assert (ROOT / place).is_file()
+@pytest.mark.parametrize(("page", "place"), sorted(LINKS))
+def test_every_link_of_a_page_leads_to_a_file(page, place):
+    assert ((ROOT / page).parent / place).exists()
 
 
 def test_every_target_of_make_exists():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"make ([a-z-]+)[`\n]", TEXT):
         assert f"\n{target}:" in makefile
+
+
+OF_DASK = {"nworkers", "nthreads"}
+"""Options of `dask worker`."""
+
+
+def named(pattern):
+    """Return what pages name, with the page that names it first."""
+    found = {}
+    for page in PAGES:
+        for name in re.findall(pattern, page.read_text(encoding="utf-8")):
+            found.setdefault(name, page.name)
+    return sorted(found.items())
+
+
+@pytest.mark.parametrize(("name", "page"), named(r"\brc\.([a-zA-Z_]+)"))
+def test_a_verb_that_a_page_names_exists(name, page):
+    assert name in reprcompare.__all__
+
+
+@pytest.mark.parametrize(("name", "page"), named(r"\breprcompare\.([a-z_]+(?:\.[a-zA-Z_]+)*)"))
+def test_a_name_of_a_room_that_a_page_names_exists(name, page):
+    pkgutil.resolve_name(f"reprcompare.{name}")
+
+
+@pytest.mark.parametrize(("option", "page"), named(r"(?<![\w-])--([a-z][a-z-]+)"))
+def test_an_option_that_a_page_names_exists(option, page):
+    offered = {f"--{name}" for name in OF_DASK} | {
+        text
+        for command in [*commands.commands.values(), *commands.commands["data"].commands.values()]
+        for parameter in command.params
+        for text in parameter.opts
+    }
+    scripts = "".join(path.read_text("utf-8") for path in (ROOT / "benchmarks").rglob("*.py"))
+    assert f"--{option}" in offered or f'"--{option}"' in scripts

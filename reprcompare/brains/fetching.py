@@ -52,7 +52,7 @@ def fetch_files(data_set: Entry, data_dir: str | os.PathLike[str] | None = None)
     if not data_set.files:
         raise DownloadError(
             f"{data_set.name} cannot be fetched automatically; follow {data_set.source} and load "
-            "the files with load_brain(path)."
+            "the files with reprcompare.load_brain."
         )
     folders = _folders(data_dir)
     return {file.name: _find(data_set, file, folders) for file in data_set.files}

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import reprcompare as rc
-from reprcompare.errors import InvalidInputError, ReprcompareError, unknown_name
+from reprcompare.errors import InvalidInputError, ReprcompareError, UnknownNameError, unknown_name
 
 
 class OutputFolder(click.Path):
@@ -103,7 +103,10 @@ def stimuli_of(name: str) -> Any:
     if path.suffix != ".nc":
         if not path.exists() and (path.suffix or path.name != name):
             raise InvalidInputError(f"{name} does not exist; expected {STIMULI}.")
-        return rc.load_stimuli(name)
+        try:
+            return rc.load_stimuli(name)
+        except UnknownNameError as error:
+            raise UnknownNameError(f"there is no folder {name}, and {error}") from error
     try:
         return xr.load_dataset(path)
     except (OSError, ValueError) as error:

@@ -158,7 +158,6 @@ def _described(rdms: Any) -> dict[str, object]:
         "stimuli": rdms.n_cond,
         "first_stimuli": listing(stimulus_ids(rdms)[:3]),
         "dissimilarity": str(rdms.dissimilarity_measure or ""),
-        "limits": str(rdms.descriptors.get("limits", "")),
     }
 
 
