@@ -103,6 +103,14 @@ def test_of_redundant_features_the_easy_one_is_represented_and_followed(reduced)
 
 
 @pytest.mark.slow
+def test_a_relation_of_two_objects_is_represented_less_than_an_attribute(reduced):
+    found = reduced("trifeature_relations", ("n_networks = 10", "n_networks = 2"))
+    compared = found[found.index.str.contains("share of the full layer|more densely")]
+    assert len(compared) == 2
+    assert (compared.estimate > 0.2).all()
+
+
+@pytest.mark.slow
 def test_an_encrypted_computation_answers_and_shows_nothing(reduced):
     found = reduced("encrypted", ("n_networks = 100", "n_networks = 50"), FEWER, SHORTER)
     assert found.answer.iloc[0] == "confirmed"
