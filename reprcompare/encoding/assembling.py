@@ -115,7 +115,9 @@ def method_of(
     if settings.n_bootstrap:
         said.append(
             f"Intervals: 95 %, {settings.n_bootstrap} draws of {unit}, with the fitted models as "
-            f"they are; they generalise to new {unit} of the same kind, for these neuroids."
+            f"they are; they generalise to new {unit} of the same kind, for these neuroids. That "
+            f"other {unit} would give other models, too, is left out, so that intervals are too "
+            "narrow where these are few."
         )
     if len(candidates) > 1 and settings.choose in CHOSEN:
         where = (
