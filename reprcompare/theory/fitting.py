@@ -14,6 +14,7 @@ from reprcompare.errors import (
     InvalidInputError,
     NotIdentifiableError,
     UnknownNameError,
+    check_whole,
     unknown_name,
 )
 from reprcompare.theory.dynamics import Dynamics, end_state, loss, rich_limit
@@ -138,8 +139,7 @@ def fit_pairs(
         raise InvalidInputError(f"regions must be a list of names, got {regions!r}.")
     if controls not in ("all", "middle"):
         raise UnknownNameError(unknown_name("controls", controls, ("all", "middle")))
-    if isinstance(n_folds, bool) or not isinstance(n_folds, int | np.integer):
-        raise InvalidInputError(f"n_folds must be a whole number, got {n_folds!r}.")
+    check_whole("n_folds", n_folds, 0)
     tracked = track(recording, pairs, targets)
     places = _places(tracked)
     if regions is not None:
