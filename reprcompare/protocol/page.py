@@ -66,14 +66,12 @@ def _sections(outcome: Outcome) -> list[Section]:
     title = outcome.name.replace("_", " ").capitalize()
     if not outcome.results:
         return [section_of(outcome.tables["table"], title=title)]
-    return [
-        section_of(
-            result,
-            title=", ".join([title, *(f"{k} {v}" for k, v in settings.items())]),
-            **outcome.shown,
-        )
-        for settings, result in outcome.results
-    ]
+    sections = []
+    for settings, result in outcome.results:
+        own = result.title if isinstance(result, Section) else title
+        heading = ", ".join([own, *(f"{key} {value}" for key, value in settings.items())])
+        sections.append(section_of(result, title=heading, **outcome.shown))
+    return sections
 
 
 def _networks(judged: pd.DataFrame) -> Section:
