@@ -48,7 +48,8 @@ def plot_by_region(
     panels
         Columns whose combinations get a panel each, such as swept settings.
     chance
-        Column of the value expected for an unrelated feature; 0 where None.
+        Column of the value expected for an unrelated feature, drawn where it is known; 0 where
+        None.
 
     Returns
     -------
@@ -69,7 +70,8 @@ def plot_by_region(
     for axis, (title, rows) in zip(axes, parts, strict=True):
         regions = list(dict.fromkeys(rows["region"]))
         level = 0.0 if chance is None else float(rows[chance].mean())
-        axis.axhline(level, color="black", lw=0.8, ls="--", zorder=1)
+        if np.isfinite(level):
+            axis.axhline(level, color="black", lw=0.8, ls="--", zorder=1)
         for number, feature in enumerate(features):
             shift = (number - (len(features) - 1) / 2) * min(0.22, 0.7 / len(features))
             own = rows[rows["feature"] == feature]

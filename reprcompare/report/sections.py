@@ -99,6 +99,8 @@ def _audit_plots(result: Audit, name: str, panels: Sequence[str]) -> list[Plot]:
             )
         )
     if table["decodability"].notna().any():
+        known = table["decodability_chance"].notna().any()
+        line = " The dashed line is the mean score with permuted labels." if known else ""
         plots.append(
             Plot(
                 f"{name}-decodability",
@@ -107,12 +109,9 @@ def _audit_plots(result: Audit, name: str, panels: Sequence[str]) -> list[Plot]:
                     "decodability",
                     "cross-validated score",
                     panels,
-                    chance="decodability_chance"
-                    if table["decodability_chance"].notna().any()
-                    else None,
+                    chance="decodability_chance",
                 ),
-                f"Decodability by a linear decoder (balanced accuracy). {points} The dashed line "
-                "is the mean score with permuted labels.",
+                f"Decodability by a linear decoder (balanced accuracy). {points}{line}",
                 table,
             )
         )

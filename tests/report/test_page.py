@@ -124,6 +124,20 @@ def test_a_caption_names_only_what_is_drawn():
     assert len(ceiling) == 1
 
 
+def test_a_line_of_chance_is_drawn_where_chance_is_known():
+    rng = np.random.default_rng(0)
+    labels = pd.DataFrame({"big": [0, 1] * 8}, index=list("abcdefghijklmnop"))
+    recording = build_recording(
+        rng.standard_normal((16, 3)), stimulus_id=list(labels.index), region="IT", subject="m"
+    )
+    for n_permutations, lines in ((0, 0), (9, 1)):
+        section = report("t", audit(recording, labels, n_permutations=n_permutations)).sections[0]
+        plot = next(item for item in section.plots if item.name.endswith("decodability"))
+        dashed = [line for line in plot.figure.axes[0].lines if line.get_linestyle() == "--"]
+        assert len(dashed) == lines
+        assert ("dashed" in plot.caption) == bool(lines)
+
+
 def test_something_else_gets_a_sentence():
     with pytest.raises(InvalidInputError, match="cannot show a dict; it shows Audit"):
         report("t", [{}])
