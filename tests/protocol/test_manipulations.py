@@ -67,6 +67,24 @@ def test_t2_the_headline_stands_at_a_matched_loss(reduced):
 
 
 @pytest.mark.slow
+def test_t2_the_median_setting_of_a_grid_has_the_larger_easy_share(reduced):
+    """Eight settings of the atlas of perceptrons, with its first expectation alone."""
+    text = (PROTOCOLS / "atlas_mlp.toml").read_text()
+    second = text.index("[[expect]]", text.index("[[expect]]") + 1)
+    sweep = text.index("[sweep]")
+    grid = text[sweep : text.index("[task.")]
+    smaller = """[sweep]
+"recording.networks.training" = ["sgd-0.1", "adam-0.001"]
+"recording.networks.task" = ["xor", "parity-3"]
+"task.*.coding" = ["0/1", "-1/1"]
+"""
+    found = reduced(
+        "atlas_mlp", (text[second:sweep], ""), (grid, smaller), ("n_networks = 8", "n_networks = 2")
+    )
+    assert found.estimate.item() > 0.1
+
+
+@pytest.mark.slow
 def test_t4_networks_that_compute_the_same_look_less_alike_than_one_and_a_simpler_one(reduced):
     """In the headline setting; coded -1/1 it does not come out (docs/results.md)."""
     found = reduced("rsa_dissociation", FEWER, SHORTER)
