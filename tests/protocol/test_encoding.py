@@ -6,6 +6,8 @@ import pytest
 from reprcompare.errors import ProtocolError
 from reprcompare.protocol import read_protocol, run_protocol
 from reprcompare.protocol.kinds import ANALYSES, encode
+from reprcompare.protocol.run import _used_recordings
+from reprcompare.protocol.schema import references
 
 KINDS = """
 [[analysis]]
@@ -77,3 +79,13 @@ def test_labels_beside_a_network_need_one_region(protocol):
     protocol.write_text(protocol.read_text().replace('region = "hidden2"\nlabels', "labels"))
     with pytest.raises(ProtocolError, match="need one 'region'"):
         read_protocol(protocol)
+
+
+def test_the_network_behind_a_simulated_brain_is_made_for_every_kind_that_names_one():
+    """Whether or not another protocol has left it in the cache."""
+    for name in ("universality", "predictivity"):
+        protocol = read_protocol(name)
+        assert "observed" in _used_recordings(protocol)
+        for analysis in protocol.analyses:
+            named = {item for _, _, names in references(analysis) for item in names}
+            assert getattr(analysis, "brain", None) in {None, *named}

@@ -9,7 +9,7 @@ from rsatoolbox.rdm import RDMs
 from reprcompare.encoding import universality
 from reprcompare.errors import NotIdentifiableError
 from reprcompare.protocol.bench import Bench, Columns, Kind, Outcome
-from reprcompare.protocol.schema import Analysis, BrainName, RecordingNames
+from reprcompare.protocol.schema import Analysis, RecordingNames, Refers
 from reprcompare.protocol.sweep import Cell
 from reprcompare.recording import open_recording, select
 
@@ -18,7 +18,8 @@ class UniversalityTable(Analysis):
     """``kind = "universality"``: all networks of the recordings are compared with each other."""
 
     recordings: RecordingNames
-    brain: BrainName | None = None
+    # The mark of a reference is lost inside of a union, `BrainName | None`.
+    brain: Annotated[str | None, Refers(("brain",))] = None
     region: str
     n_components: Annotated[int, Field(ge=1)] = 10
     cv: int = 5
