@@ -330,6 +330,19 @@ def test_recording_again_says_that_it_was_finished(call, tmp_path):
     assert "finished before by the same session" in call(*given)[1]
 
 
+def test_shards_are_named_and_all_of_them_or_none_can_be_recorded(call, tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in "abcd":
+        Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(tmp_path / f"images/{name}.png")
+    given = ("record", "pixels", "--stimuli", tmp_path / "images", "--out", tmp_path / "p.nc")
+    for number in (0, 2):
+        assert "too few for 3 shards" in call(*given, "--shard", f"{number}/3")[2]
+    for number in (0, 1):
+        said = call(*given, "--shard", f"{number}/2", "--batch-size", 2)[1]
+        assert f"p.shard-{number}-of-2.nc: 2 presentations" in said
+    assert "4 presentations" in call("join", tmp_path / "p.nc")[1]
+
+
 @pytest.fixture
 def predicted(tmp_path):
     """Files of a network and of a brain that is linear in it, and a table of labels."""

@@ -65,8 +65,11 @@ def record(
     --allow-import, module:attribute.
     """
     from reprcompare.networks import named_network
+    from reprcompare.sessions import shard_path
 
-    there = path.is_file() and not overwrite
+    part = pair_of(shard, "/", int, "NUMBER/OF") if shard else None
+    target = path if part is None else shard_path(path, part)
+    there = target.is_file() and not overwrite
     made, preprocess = named_network(network, weights, seed, allow_import)
     recording = rc.record(
         made,
@@ -81,12 +84,12 @@ def record(
         device=device,
         compression=compression,
         reduce=reduce,
-        shard=pair_of(shard, "/", int, "NUMBER/OF") if shard else None,
+        shard=part,
         outputs="logits" if outputs else None,
         overwrite=overwrite,
     )
     sizes = dict(recording.sizes)
-    said = f"{path}: {sizes['presentation']} presentations x {sizes['neuroid']} neuroids"
+    said = f"{target}: {sizes['presentation']} presentations x {sizes['neuroid']} neuroids"
     click.echo(said + (", finished before by the same session" if there else ""))
 
 

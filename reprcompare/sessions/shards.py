@@ -86,7 +86,8 @@ def part_of(source: Source, shard: tuple[int, int], batch_size: int) -> Source:
     n_batches = -(-source.size // batch_size)
     first = min(number * n_batches // of * batch_size, source.size)
     last = min((number + 1) * n_batches // of * batch_size, source.size)
-    if first == last:
+    # Asked of every shard alike: one must not be recorded that the others cannot join.
+    if n_batches < of:
         raise InvalidInputError(
             f"{source.size} stimuli make {n_batches} batches of {batch_size}, too few for {of} "
             "shards; use fewer shards or smaller batches."
@@ -187,8 +188,10 @@ def _common_session(sessions: Sequence[dict], paths: Sequence[Path]) -> dict:
     numbers = sorted(tuple(session["shard"]) for session in sessions)
     of = numbers[0][1]
     if numbers != [(number, of) for number in range(of)]:
-        here = [f"{number} of {n}" for number, n in numbers]
-        raise InvalidInputError(f"expected shards 0 to {of - 1}, found {listing(here)}.")
+        here = [f"{number}/{n}" for number, n in numbers]
+        raise InvalidInputError(
+            f"expected the shards 0/{of} to {of - 1}/{of}, each once; found {listing(here)}."
+        )
     return wholes[0]
 
 

@@ -64,7 +64,9 @@ def test_joined_shards_equal_the_unsplit_session(tmp_path, of, steps):
 def test_a_missing_shard_is_named(tmp_path):
     session(tmp_path / "a.nc", shard=(0, 3))
     session(tmp_path / "a.nc", shard=(2, 3))
-    with pytest.raises(InvalidInputError, match=r"expected shards 0 to 2, found 0 of 3, 2 of 3"):
+    with pytest.raises(
+        InvalidInputError, match=r"expected the shards 0/3 to 2/3, each once; found 0/3, 2/3"
+    ):
         join_shards(tmp_path / "a.nc")
 
 
