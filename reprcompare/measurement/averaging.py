@@ -45,6 +45,8 @@ def average(recording: xr.Dataset, over: str | Iterable[str] = "repetition") -> 
     ------
     UnknownNameError
         If `over` names anything else.
+    InvalidInputError
+        If the recording has no presentations or no neuroids.
 
     Examples
     --------
@@ -55,6 +57,8 @@ def average(recording: xr.Dataset, over: str | Iterable[str] = "repetition") -> 
     [3.0, 3.0]
     """
     require_responses(recording, "averaging")
+    if not recording["activity"].size:
+        raise InvalidInputError(f"nothing is left to average: {dict(recording.sizes)}.")
     names = [over] if isinstance(over, str) else list(over)
     for name in names:
         if name not in REPEATS + AXES:

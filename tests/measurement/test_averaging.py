@@ -161,3 +161,8 @@ def test_a_window_takes_the_bins_inside_it():
 def test_an_unknown_name_gets_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'repetition'"):
         average(repeated(), "repetitions")
+
+
+def test_nothing_cannot_be_averaged():
+    with pytest.raises(InvalidInputError, match="nothing is left to average"):
+        average(repeated().isel(presentation=[]), "repetition")
