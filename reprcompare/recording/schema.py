@@ -27,9 +27,6 @@ VARIABLES: Final[dict[str, tuple[str, ...]]] = {
 OVER_TRAINING: Final = ("output",)
 """Variables that, like `activity`, may have `training_step` before their dimensions."""
 
-EXTRANEOUS_DIMS: Final = ("by_subject", "feature")
-"""Dimensions of an extraneous property such as `learning_rank`, `prevalence`, `position`."""
-
 COORDINATES: Final[dict[str, str]] = {
     "stimulus_id": "presentation",
     "session": "presentation",
