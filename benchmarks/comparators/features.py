@@ -20,7 +20,7 @@ import torch
 import xarray as xr
 from torch import nn
 
-from benchmarks.comparators.measured import Comparison, Measured, comparators
+from benchmarks.comparators.measured import CORRECTED, Comparison, Measured, comparators
 from reprcompare.audit import repeated_patterns
 from reprcompare.measurement import simulate_brain
 from reprcompare.networks import Training, mlp, train
@@ -104,9 +104,14 @@ def label_lists(labels: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def measure(
-    task: VectorTask, stimuli: xr.Dataset, chosen: tuple[str, ...], name: str, network: nn.Module
+    task: VectorTask,
+    stimuli: xr.Dataset,
+    chosen: tuple[str, ...],
+    name: str,
+    network: nn.Module,
+    with_role: bool = True,
 ) -> Measured:
-    """Record the penultimate layer of a network and measure what has a role in it."""
+    """Record the penultimate layer of a network and measure what has a role in it, if asked to."""
     layer = [one for one, _ in network.named_children() if one.startswith("hidden")][-1]
     x = stimuli["stimulus"].values
     with bench(network) as on:
@@ -118,14 +123,15 @@ def measure(
         states.numpy(), stimulus_id=labels.index.to_numpy(), region=layer, subject=name,
         labels=labels, kind="network", identifier=name,
     )  # fmt: skip
-    features = list(chosen) or ["", ""]
-    recording = role(
-        network, recording, x,
-        {one: task.counterfactuals(stimuli, one) for one in task.label_names},
-        responses=features, search=SEARCH, n_null=5, progress=False,
-    )  # fmt: skip
-    named = [one or f"untrained {k}" for k, one in enumerate(features)]
-    recording = recording.assign_coords(response_feature=("response", named))
+    if with_role:
+        features = list(chosen) or ["", ""]
+        recording = role(
+            network, recording, x,
+            {one: task.counterfactuals(stimuli, one) for one in task.label_names},
+            responses=features, search=SEARCH, n_null=5, progress=False,
+        )  # fmt: skip
+        named = [one or f"untrained {k}" for k, one in enumerate(features)]
+        recording = recording.assign_coords(response_feature=("response", named))
     accuracy = np.full(len(task.label_names), 0.5)
     for k, one in enumerate(chosen):
         right = (answers_[:, k] > 0) == (labels[one] > 0.5).to_numpy()
@@ -202,6 +208,7 @@ def known_of(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
 
 def run(part: dict[str, Any], out: Path) -> None:
     networks: list[dict[str, Any]] = []
+    corrections = part.get("corrections", CORRECTED)
     for condition in part["conditions"]:
         task = task_of(part, condition["coding"])
         stimuli = task.evaluation_set(part["n_per_cell"], seed=0)
@@ -210,13 +217,15 @@ def run(part: dict[str, Any], out: Path) -> None:
             if not right:
                 print("dropped:", name, flush=True)
                 continue
-            measured = measure(task, stimuli, chosen, name, network)
+            measured = measure(task, stimuli, chosen, name, network, "role" in corrections)
             networks.append(
                 {"chosen": chosen, "condition": condition["name"], "measured": measured}
             )
-            gates = measured.sides["complete"][0].gates.max(axis=1)
-            print(name, gates.round(2).to_dict(), flush=True)
-    compared = comparators(LISTS)
+            gates = measured.sides["complete"][0].gates.max(axis=1) if "role" in corrections else {}
+            print(name, dict(gates), flush=True)
+    compared = comparators(part.get("lists", LISTS), corrections)
+    for name in part.get("left_out", []):
+        del compared[name]
     pairs = [
         (a["measured"], b["measured"], known_of(a, b))
         for a, b in itertools.combinations(networks, 2)
@@ -253,11 +262,12 @@ def run(part: dict[str, Any], out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["development", "held_out"])
+    parser.add_argument("part", choices=["development", "held_out", "large"])
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     settings = tomllib.loads(SETTINGS.read_text())["features"]
-    run(settings | settings[given.part], given.out)
+    shared = settings["held_out"] if given.part == "large" else {}
+    run(settings | shared | settings[given.part], given.out)
 
 
 if __name__ == "__main__":

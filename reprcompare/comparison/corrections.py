@@ -307,8 +307,9 @@ _ALL = (
         "account for the answers, where these are stored; where labels have few levels, their "
         "combinations predict a third of what main effects leave, and main effects are a third of "
         "all that they predict.",
-        "Follows unlisted intermediate variables, which no other score here does; says nothing "
-        "about the listed features, and takes unused variation for computation.",
+        "May follow unlisted intermediate variables: it did in one benchmark and not in another "
+        "(METHODS.md), so it is no evidence of how something is computed. Says nothing about the "
+        "listed features, and takes unused variation for computation.",
         plain=_cka,
     ),
     Correction(
