@@ -118,11 +118,12 @@ def test_the_result_is_the_serial_one_though_a_worker_is_killed(write, tmp_path,
 
 
 def test_work_that_fails_twice_is_named_and_the_rest_is_finished(make, tmp_path, processes):
-    layers = '"recording.nets.layers" = [["hidden3"], ["hidden1"]]'
+    # A layer that exists and is not called a sixth time is told only when networks are recorded.
+    layers = '"recording.nets.layers" = [["hidden1:5"], ["hidden1"]]'
     with pytest.raises(
         ReprcompareError,
-        match=r"1 of 2 stacks .* failed twice: 'nets' \(layers \['hidden3'\]\), seeds 0, 1, 2: "
-        "UnknownLayerError: no layer 'hidden3'",
+        match=r"1 of 2 stacks .* failed twice: 'nets' \(layers \['hidden1:5'\]\), seeds 0, 1, 2: "
+        "InvalidInputError: hidden1 returned no tensor",
     ):
         make(("[task.two]", f"[sweep]\n{layers}\n\n[task.two]"), scheduler=processes)
     assert len(list((tmp_path / "cache" / "recordings").glob("*.nc"))) == 3
