@@ -93,13 +93,15 @@ def cut(network: nn.Module, asked: list[int]) -> nn.Module:
 
 
 def label_lists(labels: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    main = labels[list(MAIN)]
+    main = labels[[name for name in MAIN if name in labels]]
+    easy = [name for name in main if name[0] == "e"]
+    mixed = {f"h{name[1:]}": main[f"h{name[1:]}"] ^ main[name] for name in easy}
     return {
         "none": pd.DataFrame(index=labels.index),
         "complete": main,
-        "half missing": main[["e1", "e2"]],
+        "half missing": main[easy],
         "with distractors": labels,
-        "re-expressed": main.assign(h1=main["h1"] ^ main["e1"], h2=main["h2"] ^ main["e2"]),
+        "re-expressed": main.assign(**mixed),
     }
 
 
@@ -110,13 +112,18 @@ def measure(
     name: str,
     network: nn.Module,
     with_role: bool = True,
+    layer: str | None = None,
 ) -> Measured:
-    """Record the penultimate layer of a network and measure what has a role in it, if asked to."""
-    layer = [one for one, _ in network.named_children() if one.startswith("hidden")][-1]
+    """Record a layer of a network and measure what has a role in it, if asked to.
+
+    The last hidden one by default.
+    """
+    layer = layer or [one for one, _ in network.named_children() if one.startswith("hidden")][-1]
     x = stimuli["stimulus"].values
     with bench(network) as on:
         answers, states = on.run(torch.as_tensor(x), layer)
     assert states is not None
+    states = states.reshape(len(states), -1)
     labels = label_table(stimuli).astype(int)
     answers_ = answers.numpy()
     recording = build_recording(

@@ -18,6 +18,7 @@ from scipy.stats import rankdata
 KNOWN = {
     *("problem", "bias", "a", "b", "same_algorithm", "same_bias", "truth", "set_a", "set_b"),
     *("same_features", "untrained", "instrument", "n_neuroids", "n_stimuli", "snr"),
+    *("architecture", "coding"),
 }
 N_DRAWS = 200
 Statistic = Callable[[pd.DataFrame, np.ndarray, np.ndarray], float]
@@ -75,17 +76,30 @@ def features(rows: pd.DataFrame, score: np.ndarray, weight: np.ndarray) -> float
     return auc(rows["same_features"].to_numpy(bool)[trained], score[trained], weight[trained])
 
 
+def both_both(rows: pd.DataFrame, score: np.ndarray, weight: np.ndarray) -> float:
+    """Mean score of two networks that compute an easy and a hard feature."""
+    return _mean_between(rows, score, weight, {"e1+h1"})
+
+
+def both_easy(rows: pd.DataFrame, score: np.ndarray, weight: np.ndarray) -> float:
+    """Mean score of a network that computes both with one that computes the easy one alone."""
+    return _mean_between(rows, score, weight, {"e1+h1", "e1"})
+
+
 def paradox(rows: pd.DataFrame, score: np.ndarray, weight: np.ndarray) -> float:
     """Mean score of both ~ both less that of both ~ easy only; below 0 is the paradox."""
-    pairs = [set(pair) for pair in zip(rows["set_a"], rows["set_b"], strict=True)]
-    same = np.array([pair == {"e1+h1"} for pair in pairs])
-    other = np.array([pair == {"e1+h1", "e1"} for pair in pairs])
-    if not (weight[same].sum() > 0 and weight[other].sum() > 0):
-        return np.nan
-    return float(
-        np.average(score[same], weights=weight[same])
-        - np.average(score[other], weights=weight[other])
+    return both_both(rows, score, weight) - both_easy(rows, score, weight)
+
+
+def _mean_between(
+    rows: pd.DataFrame, score: np.ndarray, weight: np.ndarray, sets: set[str]
+) -> float:
+    chosen = np.array(
+        [set(pair) == sets for pair in zip(rows["set_a"], rows["set_b"], strict=True)]
     )
+    if not weight[chosen].sum() > 0:
+        return np.nan
+    return float(np.average(score[chosen], weights=weight[chosen]))
 
 
 def summary(
@@ -192,6 +206,32 @@ def instruments(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
+def architectures(rows: pd.DataFrame) -> pd.DataFrame:
+    """Take every architecture by itself: is the paradox there, and for which comparator."""
+    statistics: dict[str, Statistic] = {
+        "both with both": both_both,
+        "both with easy only": both_easy,
+        "difference": paradox,
+    }
+    found = []
+    for (name, coding), part in rows.groupby(["architecture", "coding"], sort=False):
+        part = part.reset_index(drop=True)
+        named = dict(zip(part["a"], part["set_a"], strict=True))
+        named |= dict(zip(part["b"], part["set_b"], strict=True))
+        sizes = pd.Series(named).value_counts()
+        one = pd.Series("all", index=part.index)
+        found.append(
+            summary(part, one, statistics).assign(
+                architecture=name,
+                coding=coding,
+                **{"n both": sizes.get("e1+h1", 0), "n easy only": sizes.get("e1", 0)},
+            )
+        )
+    table = pd.concat(found, ignore_index=True)
+    keys = ["architecture", "coding", "n both", "n easy only"]
+    return table[[*keys, *(name for name in table if name not in keys)]]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pairs", type=Path)
@@ -200,6 +240,8 @@ def main() -> None:
     stem = given.pairs.stem
     if "problem" in rows:
         tables = {stem: two_by_two(rows), f"{stem}_by_bias": by_bias(rows)}
+    elif "architecture" in rows:
+        tables = {stem: architectures(rows)}
     else:
         tables = {stem: around(rows)}
         if (rows["instrument"] != "none").any():
