@@ -1,4 +1,4 @@
-"""Is the paradox gone in every architecture?
+"""The paradox, architecture by architecture: where it is, and which comparators are free of it.
 
     python -m benchmarks.comparators.architectures --out results/architectures.csv
 
