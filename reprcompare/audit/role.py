@@ -15,7 +15,8 @@ from reprcompare.recording import reported_features
 
 EFFECTS = (
     *("effect", "effect_low", "effect_high", "effect_null"),
-    *("effect_random", "effect_whole", "effect_flip", "effect_erasure"),
+    *("effect_random", "effect_whole", "effect_flip"),
+    *("effect_erasure", "effect_erasure_low", "effect_erasure_high"),
 )
 BY_FEATURE = ("effect_dimensions", "effect_off_manifold")
 

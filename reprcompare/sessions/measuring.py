@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reprcompare.errors import InvalidInputError, listing
 from reprcompare.recording import reported_features
-from reprcompare.sessions.effects import flips, normalised, ratio
+from reprcompare.sessions.effects import Effect, dependence, first_slope, flips, normalised, ratio
 from reprcompare.sessions.erasure import erase
 from reprcompare.sessions.interventions import Bench, Displacement, Exchange
 from reprcompare.sessions.nulls import matched_directions, off_manifold, shuffled_steps
@@ -211,6 +211,7 @@ def measure(
     after, _ = on.run(shown.inputs, region, Exchange(learned))
     swapped, _ = on.run(shown.inputs, region, Exchange(others))
     found = normalised(change(after), answers.whole, answers.spread)
+    lost = _lost(shown, name, pairs, answers, erased)
     decisions = [
         answers.reports.decisions(_numbers(given)[usable])
         for given in (answers.base, after, answers.other[name])
@@ -221,7 +222,9 @@ def measure(
         "effect_high": found.high,
         "effect_whole": ratio(change(swapped), answers.whole, answers.spread),
         "effect_flip": flips(*decisions),
-        "effect_erasure": _lost(shown, name, pairs, answers, erased),
+        "effect_erasure": lost.estimate,
+        "effect_erasure_low": lost.low,
+        "effect_erasure_high": lost.high,
         "effect_dimensions": np.array(max(dimensions)),
         "effect_off_manifold": np.array(np.mean(distances)),
     }
@@ -255,19 +258,23 @@ def _erased(
     return answers[test]
 
 
-def _lost(shown: Shown, name: str, pairs: Pairs, answers: Answers, erased: Tensor) -> np.ndarray:
+def _lost(shown: Shown, name: str, pairs: Pairs, answers: Answers, erased: Tensor) -> Effect:
     """Return the loss of the answers' dependence on a feature, given the others, in their unit."""
     rows = pairs.usable
     rest = [_columns(shown.labels[rows, f]) for f, n in enumerate(shown.features) if n != name]
     lost = _numbers(answers.base - erased)[rows]
     slopes = np.empty(lost.shape[1])
+    without = np.empty(answers.base.shape)
     for place in range(lost.shape[1]):
         before, after = pairs.values(answers.reports.level(place, name))
         design = np.column_stack([before[rows], np.ones(len(rows)), *rest])
-        slope = np.linalg.lstsq(design, lost[:, place], rcond=None)[0][0]
+        slope, left = first_slope(design, lost[:, place])
         moved = np.abs(after - before)[rows]
-        slopes[place] = slope * moved[moved > 0].mean()
-    return slopes / answers.unit
+        n_moved = (moved > 0).sum()
+        # A stimulus without a counterfactual leaves the slope as it is.
+        without[:, place] = slopes[place] = slope * moved.sum() / n_moved
+        without[rows, place] = left * (moved.sum() - moved) / (n_moved - (moved > 0))
+    return dependence(slopes, without, answers.whole, answers.spread)
 
 
 def _columns(values: np.ndarray) -> np.ndarray:

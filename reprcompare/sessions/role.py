@@ -28,7 +28,8 @@ from reprcompare.sessions.subspaces import Search
 
 BY_RESPONSE = (
     *("effect", "effect_low", "effect_high", "effect_null"),
-    *("effect_random", "effect_whole", "effect_flip", "effect_erasure"),
+    *("effect_random", "effect_whole", "effect_flip"),
+    *("effect_erasure", "effect_erasure_low", "effect_erasure_high"),
 )
 BY_FEATURE = ("effect_dimensions", "effect_off_manifold")
 
@@ -110,7 +111,8 @@ def role(
         - `effect_flip`: how often the decision (the sign of the response) becomes that of the
           counterfactual, where the two differ;
         - `effect_erasure`: the part of the response's dependence on the feature that is lost when
-          what is linearly readable of the feature, beyond the other features, is erased;
+          what is linearly readable of the feature, beyond the other features, is erased, and
+          `effect_erasure_low`, `effect_erasure_high`: 95 % over stimuli, the erasure given;
 
         and by subject, region and feature `effect_dimensions` of the subspace and
         `effect_off_manifold`, how far exchanged states lie from natural ones (1: as far as natural

@@ -7,7 +7,7 @@ from torch import nn
 
 from reprcompare.errors import InvalidInputError, UnknownLayerError
 from reprcompare.sessions import Displacement, Exchange, Search, bench, erase
-from reprcompare.sessions.effects import flips, normalised
+from reprcompare.sessions.effects import dependence, first_slope, flips, normalised
 from reprcompare.sessions.interchange import interchange_accuracy
 from reprcompare.sessions.nulls import matched_directions, off_manifold, shuffled_steps
 
@@ -258,3 +258,32 @@ def test_pairs_that_do_not_fit_are_refused():
         interchange_accuracy(Sums(), "state", x, x[:9], np.zeros((10, 1)))
     with pytest.raises(InvalidInputError, match="wanted has 2 columns, the network 1 responses"):
         interchange_accuracy(Sums(), "state", x, x, np.zeros((10, 2)))
+
+
+def test_slopes_without_each_row_are_those_of_fits_without_it():
+    rng = np.random.default_rng(3)
+    design = np.column_stack([rng.normal(size=30), np.ones(30), rng.integers(0, 2, 30)])
+    outcome = rng.normal(size=30)
+    slope, without = first_slope(design, outcome)
+    assert slope == pytest.approx(np.linalg.lstsq(design, outcome, rcond=None)[0][0])
+    for row in range(30):
+        left, kept = np.delete(design, row, axis=0), np.delete(outcome, row)
+        assert without[row] == pytest.approx(np.linalg.lstsq(left, kept, rcond=None)[0][0])
+    # The only row in which the feature is on decides alone how much depends on it.
+    alone = np.column_stack([np.arange(5) == 4, np.ones(5)]).astype(float)
+    np.testing.assert_array_equal(np.isnan(first_slope(alone, outcome[:5])[1]), np.arange(5) == 4)
+
+
+def test_intervals_of_lost_dependence_cover_the_true_one_at_their_nominal_rate():
+    rng = np.random.default_rng(4)
+    covered = []
+    for _ in range(600):
+        feature = rng.integers(0, 2, 60)
+        design = np.column_stack([feature, np.ones(60)])
+        # Noise that depends on the feature, which a textbook error of the slope would miss.
+        lost = 0.6 * feature + rng.normal(size=60) * (0.2 + 0.8 * feature)
+        whole = 2 + rng.normal(size=(60, 1)) * 0.5
+        slope, without = first_slope(design, lost)
+        found = dependence(np.array([slope]), without[:, None], whole, np.array([0.1]))
+        covered.append(found.low[0] < 0.3 < found.high[0])
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.025)

@@ -113,6 +113,9 @@ def test_exchange_finds_a_nonlinear_code_that_linear_erasure_misses(measured):
     assert effect(measured, "copy", "xor", 2, "effect_erasure") < 0.3
     assert effect(measured, "passed", "xor", 2) > 0.95
     assert effect(measured, "passed", "xor", 2, "effect_erasure") == pytest.approx(1, abs=0.05)
+    # The two intervals tell the regions apart.
+    assert effect(measured, "passed", "xor", 2, "effect_erasure_low") > 0.8
+    assert effect(measured, "copy", "xor", 2, "effect_erasure_high") < 0.8
 
 
 def test_exchanging_whole_states_gives_the_whole_effect(measured):
