@@ -1,11 +1,13 @@
 """The bias paper again, at reduced size: the directions that stored tables state come out anew.
 
-Every protocol is run with four new networks in each cell, and each of its expectations that was
-confirmed or contradicted at full size must fall on the same side.
+Every protocol is run with four new networks in each cell. No expectation that was confirmed or
+contradicted at full size may get the opposite answer, and estimates must fall on the same side of
+the bound where the stored effect is larger than what four networks can tell from none.
 """
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,6 +26,8 @@ OURS = (
 )
 
 RESULTS = shipped("protocols") / "results"
+FULL, REDUCED = 10, 4
+"""Networks in each cell of the stored tables, and here."""
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +37,10 @@ def reduced(tmp_path_factory):
 
     def run(name):
         text = (shipped("protocols") / f"{name}.toml").read_text()
-        assert "n_networks = 10\n" in text
+        assert f"n_networks = {FULL}\n" in text
         path = folder / f"{name}.toml"
-        path.write_text(text.replace("n_networks = 10\n", "n_networks = 4\nfirst_seed = 5000\n"))
+        fewer = f"n_networks = {REDUCED}\nfirst_seed = 5000\n"
+        path.write_text(text.replace(f"n_networks = {FULL}\n", fewer))
         return run_protocol(path, folder / name, cache=folder / "cache", progress=False)
 
     return run
@@ -69,7 +74,7 @@ def test_the_first_component_is_the_easy_feature(headline):
     first = components.query(
         "coding == '0/1' and region == 'hidden4' and component == 1 and feature == 'easy'"
     )
-    # The stored tables hold every network against 0.8; the lowest of ten was 0.804.
+    # The stored tables hold every network against 0.8, which the lowest of ten misses (0.786).
     assert first.r2.mean() > 0.8
     assert (first.r2 > 0.7).all()
 
@@ -81,10 +86,13 @@ def test_directions_come_out_as_stored(reduced, name):
     claims = {item.claim: item for item in read_protocol(name).expectations}
     assert set(stored.index) == set(claims)
     again = reduced(name).expectations.set_index("claim")
-    decided = stored[stored.answer != "undetermined"]
-    for claim, row in decided.iterrows():
-        side = partial(_side, claims[claim])
-        assert side(again.loc[claim, "estimate"]) == side(row.estimate), claim
+    for claim, row in stored[stored.answer != "undetermined"].iterrows():
+        new, side = again.loc[claim], partial(_side, claims[claim])
+        assert {new.answer, row.answer} != {"confirmed", "contradicted"}, claim
+        # An effect that four networks cannot tell from none may fall on either side of it.
+        told = (row.high - row.low) / 2 * np.sqrt(FULL / REDUCED)
+        if abs(row.estimate - claims[claim].smallest_effect) > told:
+            assert side(new.estimate) == side(row.estimate), claim
 
 
 def _side(claim, estimate):
