@@ -128,13 +128,13 @@ def _score(
         "n_networks": len(networks),
     }  # fmt: skip
     try:
-        found = every(correction.score, lambda side: side)
         plain = every(correction.plain, lambda side: side)
+        row["plain"] = float(np.mean([[one.score for one in line] for line in plain]))
+        found = every(correction.score, lambda side: side)
     except NotIdentifiableError as error:
         row["reason"] = str(error)
         return row, []
     scores = np.array([[one.score for one in line] for line in found])
-    row["plain"] = float(np.mean([[one.score for one in line] for line in plain]))
     row["corrected"] = float(scores.mean())
     left_out: list[float] = []
     if resample != "subjects":

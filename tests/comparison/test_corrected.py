@@ -142,6 +142,7 @@ def test_the_residual_abstains_where_the_list_does_not_account_for_the_answers()
 def test_without_interventions_role_is_not_identifiable_and_says_what_to_do():
     row, _, _ = corrected(recorded((1, 1, 0), 0, (1, 1)), recorded((1, 1, 0), 1), "role")
     assert np.isnan(row["corrected"])
+    assert 0 < row["plain"] < 1  # what was seen is not withheld
     assert row["reason"].startswith("not identifiable")
     assert "contrasts" in row["reason"]
 
@@ -172,6 +173,7 @@ def test_a_code_without_relation_to_the_features_is_uninformative_and_not_differ
     for other in (recorded((2, 1, 0), 0, step=[0, 1]), noise):
         row, _, _ = corrected(other, noise, name)
         assert np.isnan(row["corrected"])
+        assert np.isfinite(row["plain"]) or name == "predictivity"
         assert row["reason"].startswith("uninformative")
 
 
