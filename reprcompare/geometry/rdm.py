@@ -1,5 +1,6 @@
 """From a recording to RDMs: one for every subject and region, labelled."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from reprcompare.errors import (
     InvalidInputError,
     NotIdentifiableError,
     UnknownNameError,
+    listing,
     unknown_name,
 )
 from reprcompare.geometry.crossvalidated import (
@@ -76,7 +78,8 @@ def rdm(
         One RDM for every subject and region (and training step or time bin, where there are any) in
         the order of the recording. `pattern_descriptors`: stimulus_id, in order of first
         presentation. `rdm_descriptors`: subject, session, region, n_neuroids. `descriptors`: what
-        was done with repetitions and noise.
+        was done with repetitions and noise. With a warning where neuroids with missing activity
+        leave no dissimilarity defined.
 
     Raises
     ------
@@ -115,6 +118,15 @@ def rdm(
         described.append(labels)
     table = pd.DataFrame(described)
     table["session"] = _session(recording)
+    undefined = [row for row, values in zip(described, rows, strict=True) if np.isnan(values).all()]
+    if undefined:
+        places = listing([f"{row['subject']} {row['region']}" for row in undefined])
+        warnings.warn(
+            f"no dissimilarity is defined in {places}: a neuroid without activity there makes all of "
+            "them NaN; leave such neuroids out with reprcompare.measurement.drop_missing.",
+            UserWarning,
+            stacklevel=2,
+        )
     return RDMs(
         rows[0][None] if len(rows) == 1 else np.stack(rows),
         dissimilarity_measure=MEASURES[metric].label if metric in MEASURES else metric,

@@ -14,6 +14,7 @@ from scipy.spatial.distance import pdist
 
 from reprcompare.errors import InvalidInputError, NotIdentifiableError
 from reprcompare.geometry import crossnobis, dissimilarities, rdm, residual_precision
+from reprcompare.measurement import drop_missing
 from reprcompare.recording import build_recording
 
 RSATOOLBOX = {
@@ -342,6 +343,16 @@ def test_a_stimulus_that_one_subject_did_not_see_is_undefined_for_that_subject_o
     precision = None if metric == "crossnobis" else np.eye(3)
     both = rdm(recording, metric, precision=precision).dissimilarities
     assert np.isnan(both).tolist() == [[False] * 6, [False, False, True, False, True, True]]
+
+
+def test_a_neuroid_without_activity_is_not_passed_over_in_silence():
+    activity = np.random.default_rng(0).normal(size=(5, 8))
+    activity[:, 3] = np.nan
+    recording = build_recording(activity, stimulus_id=list("abcde"), region="IT", subject="monkey")
+    with pytest.warns(UserWarning, match="no dissimilarity is defined in monkey IT.*drop_missing"):
+        made = rdm(recording)
+    assert np.isnan(made.dissimilarities).all()
+    assert not np.isnan(rdm(drop_missing(recording)).dissimilarities).any()
 
 
 def test_wrong_use_is_answered_in_a_sentence():
