@@ -122,7 +122,7 @@ def rdm(
     if undefined:
         places = listing([f"{row['subject']} {row['region']}" for row in undefined])
         warnings.warn(
-            f"no dissimilarity is defined in {places}: a neuroid without activity there makes all of "
+            f"no dissimilarity is defined in {places}: a neuroid without activity makes all of "
             "them NaN; leave such neuroids out with reprcompare.measurement.drop_missing.",
             UserWarning,
             stacklevel=2,
