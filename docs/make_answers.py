@@ -65,8 +65,7 @@ def answers_page() -> str:
     """Return the page, protocols in the order of their names."""
     folders = sorted(path.parent for path in RESULTS.glob("*/expectations.csv"))
     tables = pd.concat([pd.read_csv(folder / "expectations.csv") for folder in folders])
-    counts = tables.answer.value_counts()
-    total = ", ".join(f"{counts.get(name, 0)} {name}" for name in counts.index)
+    total = ", ".join(f"{n} {answer}" for answer, n in tables.answer.value_counts().items())
     return f"{HEAD}\n{len(tables)} expectations: {total}.\n" + "".join(map(section, folders))
 
 

@@ -49,6 +49,10 @@ class NotIdentifiableError(ReprcompareError, ValueError):
     """The data cannot answer the question; the message says why."""
 
 
+class UninformativeError(NotIdentifiableError):
+    """Nothing was measured above chance, which never means that two systems differ."""
+
+
 class MissingExtraError(ReprcompareError, ImportError):
     """An optional dependency is not installed; the message names the extra."""
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from reprcompare.comparison import CORRECTIONS
 from reprcompare.comparison.sides import Side
-from reprcompare.errors import NotIdentifiableError
+from reprcompare.errors import NotIdentifiableError, UninformativeError
 from reprcompare.geometry import (
     cka,
     dissimilarities,
@@ -134,7 +134,7 @@ def _corrected(name: str, listed: str) -> Comparison:
             try:
                 found.append(SCORES[name](x, y))
             except NotIdentifiableError as error:
-                if name != "residual" or not str(error).startswith("uninformative"):
+                if name != "residual" or not isinstance(error, UninformativeError):
                     return np.nan
         return float(np.mean(found)) if found else np.nan
 

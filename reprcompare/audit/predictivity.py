@@ -6,7 +6,7 @@ import numpy as np
 
 from reprcompare.audit.contrasts import Design
 from reprcompare.audit.decodability import held_out_decoding
-from reprcompare.errors import NotIdentifiableError
+from reprcompare.errors import UninformativeError
 from reprcompare.geometry import predict_linearly
 
 N_FOLDS = 10
@@ -61,7 +61,7 @@ def balanced_predictivity(
 
     Raises
     ------
-    NotIdentifiableError
+    UninformativeError
         If neither side carries any of the features.
     """
     folds = np.random.default_rng(seed).permutation(len(x)) % N_FOLDS
@@ -69,7 +69,7 @@ def balanced_predictivity(
     carried = [_carried(one, design) for one in read]
     counted = carried[0] | carried[1]
     if not counted.any():
-        raise NotIdentifiableError(
+        raise UninformativeError(
             "uninformative: no feature can be decoded from either side above chance."
         )
     forth = _explained(x, read[1], design, seed) * carried[1]

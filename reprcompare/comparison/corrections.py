@@ -20,7 +20,13 @@ from reprcompare.audit import (
     profile_agreement,
 )
 from reprcompare.comparison.sides import Side
-from reprcompare.errors import NotIdentifiableError, UnknownNameError, listing, unknown_name
+from reprcompare.errors import (
+    NotIdentifiableError,
+    UninformativeError,
+    UnknownNameError,
+    listing,
+    unknown_name,
+)
 from reprcompare.geometry import Comparator, feature_contributions, standardise, unbiased_hsic
 
 REST = "(not explained)"
@@ -90,7 +96,7 @@ def _role(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> 
     first, second = _joined_gates(a.gates, b.gates, a.design.names)
     score, parts = profile_agreement(first, second, a.design)
     if np.isnan(score):
-        raise NotIdentifiableError(
+        raise UninformativeError(
             "uninformative: no labelled feature has a role in either side; nothing follows about "
             "whether they compute the same."
         )
@@ -122,7 +128,7 @@ def _check_listed(*sides: Side) -> None:
         found = side.accounted
         # Comparisons with NaN are false: what cannot be checked is not refused.
         if found.of_rest < ACCOUNTED:
-            raise NotIdentifiableError(
+            raise UninformativeError(
                 f"uninformative: combinations of the labels predict {found.of_rest:.2f} of what "
                 f"their main effects leave of {side.region} of {side.subject}, less than "
                 f"{ACCOUNTED:.2f}; either the list lacks what the region depends on, or the region "
@@ -141,9 +147,10 @@ def _check_carried(*sides: Side) -> None:
     for side in sides:
         try:
             _ = side.contrasts
-        except NotIdentifiableError as error:
-            if str(error).startswith("uninformative"):
-                raise
+        except UninformativeError:
+            raise
+        except NotIdentifiableError:
+            continue
 
 
 def _joined_gates(
@@ -171,7 +178,7 @@ def _contrasts(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]
     _check_covered(a, b)
     score, parts = agreement(a.contrasts, b.contrasts)
     if np.isnan(score):
-        raise NotIdentifiableError(
+        raise UninformativeError(
             "uninformative: the main effects of a side do not agree between halves of the stimuli."
         )
     return _named(score, parts, a.design.names)
@@ -182,7 +189,7 @@ def _equalised(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]
     _check_carried(a, b)
     score, parts = profile_agreement(a.decodability, b.decodability, a.design)
     if np.isnan(score):
-        raise NotIdentifiableError("uninformative: no feature is decoded above chance.")
+        raise UninformativeError("uninformative: no feature is decoded above chance.")
     return _named(score, parts, a.design.names)
 
 
@@ -226,7 +233,7 @@ def _reliability(side: Side, halves: np.ndarray) -> float:
     score = float(np.vdot(halves[0], halves[1]))
     # Two standard errors of a correlation of as many values as there are stimuli: pairs share them.
     if score <= 2 / np.sqrt(len(side.labels)):
-        raise NotIdentifiableError(
+        raise UninformativeError(
             f"uninformative: the RDM of {side.region} of {side.subject} is not reliable over "
             f"repetitions (split halves correlate by {score:.2f})."
         )
@@ -250,7 +257,7 @@ def _plain_predictivity(
 def _whitened(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str]) -> Scored:
     own = unbiased_hsic(a.whitened, a.whitened) * unbiased_hsic(b.whitened, b.whitened)
     if own <= 0:
-        raise NotIdentifiableError("uninformative: whitened activity has no common structure.")
+        raise UninformativeError("uninformative: whitened activity has no common structure.")
     return Scored(unbiased_hsic(a.whitened, b.whitened) / float(np.sqrt(own)))
 
 
@@ -273,7 +280,7 @@ def _residual(a: Side, b: Side, comparator: Comparator, nuisance: Sequence[str])
     _check_listed(a, b)
     score = _alignment(a.beyond, b.beyond)
     if np.isnan(score):
-        raise NotIdentifiableError(
+        raise UninformativeError(
             "uninformative: the labelled features leave nothing reliable in a side."
         )
     return Scored(score)

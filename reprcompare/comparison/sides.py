@@ -27,7 +27,7 @@ from reprcompare.audit import (
     unlocated,
 )
 from reprcompare.comparison.inputs import Source
-from reprcompare.errors import NotIdentifiableError
+from reprcompare.errors import NotIdentifiableError, UninformativeError
 from reprcompare.geometry import (
     Subjects,
     dissimilarities,
@@ -161,7 +161,7 @@ class Side:
             gram = whitened_gram(self.patterns, features)
         found = contrasts_of_gram(gram, self.design)
         if found.p_carried() > 0.05:
-            raise NotIdentifiableError(
+            raise UninformativeError(
                 f"uninformative: {self.region} of {self.subject} carries no main effect of the "
                 f"labelled features above chance{self._although}; nothing follows about whether "
                 "the two compute the same."
@@ -189,7 +189,7 @@ class Side:
         if not self.unlocated:
             return
         name, whole = max(self.unlocated.items(), key=lambda item: item[1])
-        raise NotIdentifiableError(
+        raise UninformativeError(
             f"uninformative: exchanging the whole state of {self.region} of {self.subject} has "
             f"{whole:.2f} of the effect of {name!r}, and no subspace that was found has half of "
             "it; the region computes with it, and its geometry does not show how, so that nothing "

@@ -7,6 +7,7 @@ import numpy as np
 
 from reprcompare.geometry.comparators import Comparator
 from reprcompare.geometry.dissimilarity import count_stimuli
+from reprcompare.geometry.kendall import dense_ranks
 from reprcompare.geometry.products import (
     Products,
     resampled_products,
@@ -207,7 +208,7 @@ def _pooled_ranks(
     products: Products,
 ) -> np.ndarray:
     """Ceilings (2, b) of rank comparators: ranks are averaged, and the mean is ranked again."""
-    dense = np.stack([np.unique(v, return_inverse=True)[1].reshape(-1) for v in brains])
+    dense = np.stack([dense_ranks(v) for v in brains])
     rows, columns = np.triu_indices(stimuli.shape[1], 1)
     once = np.ones((1, stimuli.shape[1]))
     lower, upper = np.zeros(subjects.shape), np.zeros(subjects.shape)

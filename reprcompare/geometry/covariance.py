@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reprcompare.errors import NotIdentifiableError
+from reprcompare.errors import NotIdentifiableError, UninformativeError
 
 FLOOR = 0.01
 """Least variance in any direction, as a fraction of the mean variance of the activity."""
@@ -137,7 +137,7 @@ def _reduced(patterns: np.ndarray) -> np.ndarray:
     means = patterns.mean(axis=0)
     varies = np.ptp(means, axis=0) > 0
     if not varies.any():
-        raise NotIdentifiableError("uninformative: no neuroid varies over stimuli.")
+        raise UninformativeError("uninformative: no neuroid varies over stimuli.")
     kept, means = patterns[..., varies], means[:, varies]
     if means.shape[1] < len(means):
         return kept

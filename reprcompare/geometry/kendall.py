@@ -22,7 +22,7 @@ def concordance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     >>> concordance(np.array([1.0, 2, 3]), np.array([1.0, 3, 2]))
     array([2, 0, 0])
     """
-    x, y = _dense(x), _dense(y)
+    x, y = dense_ranks(x), dense_ranks(y)
     alone = np.zeros_like(x)
     x_below, _ = _below_above(alone, x)
     y_below, y_above = _below_above(alone, y)
@@ -36,8 +36,8 @@ def concordance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return both_below + both_above - only_x_below - only_y_below
 
 
-def _dense(values: np.ndarray) -> np.ndarray:
-    """Ranks 0, 1, 2 ... without gaps; equal values share one."""
+def dense_ranks(values: np.ndarray) -> np.ndarray:
+    """Return ranks 0, 1, 2 ... of values (n,), without gaps; equal values share one."""
     return np.unique(values, return_inverse=True)[1].reshape(-1)
 
 

@@ -16,7 +16,7 @@ from scipy.spatial.distance import squareform
 from reprcompare.errors import InvalidInputError, NotIdentifiableError
 from reprcompare.geometry.comparators import Comparator, standardise
 from reprcompare.geometry.dissimilarity import count_stimuli
-from reprcompare.geometry.kendall import concordance
+from reprcompare.geometry.kendall import concordance, dense_ranks
 from reprcompare.geometry.resampled_kendall import resampled_concordance
 
 COLUMN_BYTES = 128 * 2**20
@@ -256,7 +256,7 @@ def _rank(
 ) -> Products:
     both = np.concatenate([models, brains])
     n_models = len(models)
-    dense = np.stack([np.unique(v, return_inverse=True)[1].reshape(-1) for v in both])
+    dense = np.stack([dense_ranks(v) for v in both])
     rows, columns = np.triu_indices(counts.shape[1], 1)
     cross = np.empty((len(counts), n_models, len(brains)))
     among = np.empty((len(counts), len(brains), len(brains)))
@@ -343,7 +343,7 @@ def _without_ties(rdms: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the weighted number of ordered pairs of elements that are not tied, (b, k)."""
     result = np.empty((len(weights), len(rdms)))
     for k, one in enumerate(rdms):
-        dense = np.unique(one, return_inverse=True)[1].reshape(-1)
+        dense = dense_ranks(one)
         for b, w in enumerate(weights):
             result[b, k] = w.sum() ** 2 - (np.bincount(dense, weights=w) ** 2).sum()
     return result

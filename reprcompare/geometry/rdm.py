@@ -78,8 +78,7 @@ def rdm(
         One RDM for every subject and region (and training step or time bin, where there are any) in
         the order of the recording. `pattern_descriptors`: stimulus_id, in order of first
         presentation. `rdm_descriptors`: subject, session, region, n_neuroids. `descriptors`: what
-        was done with repetitions and noise. With a warning where neuroids with missing activity
-        leave no dissimilarity defined.
+        was done with repetitions and noise. With a warning where no dissimilarity is defined.
 
     Raises
     ------
@@ -122,8 +121,8 @@ def rdm(
     if undefined:
         places = listing([f"{row['subject']} {row['region']}" for row in undefined])
         warnings.warn(
-            f"no dissimilarity is defined in {places}: a neuroid without activity makes all of "
-            "them NaN; leave such neuroids out with reprcompare.measurement.drop_missing.",
+            f"no dissimilarity is defined in {places}. One neuroid with missing activity makes all "
+            "of them NaN: reprcompare.measurement.drop_missing leaves such neuroids out.",
             UserWarning,
             stacklevel=2,
         )

@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from reprcompare.geometry.kendall import dense_ranks
+
 X_WIDTH, Y_WIDTH = 64, 128
 """Elements of a bin; for some thousands of elements this balances the three parts."""
 ROWS = 32
@@ -50,14 +52,15 @@ def resampled_concordance(
     >>> resampled_concordance(x, y, np.array([[1, 1, 1], [2, 0, 1]])).ravel()
     array([2., 4.])
     """
-    ranks_x, ranks_y = (np.stack([_dense(row) for row in rows]) for rows in (xs, ys))
+    ranks_x, ranks_y = (np.stack([dense_ranks(row) for row in rows]) for rows in (xs, ys))
     bins_x = [
         [(members, _order_within(row[members])) for members in _members(_bins(row, X_WIDTH))]
         for row in ranks_x
     ]
     bins_y = [_bins(row, Y_WIDTH) for row in ranks_y]
     result = np.zeros((len(weights), len(xs), len(ys)))
-    threads = max(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+    pools = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+    threads = max(pools, default=1)  # not every library of products can be asked
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(weights), DRAWS_AT_ONCE):
             piece = slice(start, start + DRAWS_AT_ONCE)
@@ -121,11 +124,6 @@ def _other_y_bin(
         total += 2 * np.einsum("lb,lb->b", here, order @ below, dtype=np.float64)
         below += here
     return total
-
-
-def _dense(values: np.ndarray) -> np.ndarray:
-    """Ranks 0, 1, 2 ... without gaps; equal values share one."""
-    return np.unique(values, return_inverse=True)[1].reshape(-1)
 
 
 def _bins(ranks: np.ndarray, width: int) -> np.ndarray:

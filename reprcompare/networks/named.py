@@ -132,9 +132,8 @@ def import_object(name: str, allowed: bool) -> Any:
         )
     module, _, attribute = name.partition(":")
     if not {"", str(Path.cwd())} & set(sys.path):
-        sys.path.insert(
-            0, str(Path.cwd())
-        )  # where a command is called, modules lie beside the data
+        # Where a command is called, modules lie beside the data.
+        sys.path.insert(0, str(Path.cwd()))
     try:
         found: Any = importlib.import_module(module)
         for part in attribute.split("."):

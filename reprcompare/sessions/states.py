@@ -84,7 +84,7 @@ def as_it_was(
     No gradients, evaluation mode unless `training`, and a random state of its own.
     """
     home = _device_of(network)
-    place = usable_device(device) if device is not None else home
+    place = _usable(device) if device is not None else home
     modes = [(module, module.training) for module in network.modules()]
     accelerators = [place] if place.type == "cuda" else []
     with torch.random.fork_rng(devices=accelerators), torch.no_grad():
@@ -101,23 +101,7 @@ def as_it_was(
                 network.to(home)
 
 
-def usable_device(device: str | torch.device) -> torch.device:
-    """Return a device that can be computed on.
-
-    Parameters
-    ----------
-    device
-        Its name, such as ``"cuda:0"``.
-
-    Returns
-    -------
-    torch.device
-
-    Raises
-    ------
-    InvalidInputError
-        If this torch has no such device.
-    """
+def _usable(device: str | torch.device) -> torch.device:
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:

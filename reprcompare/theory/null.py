@@ -5,9 +5,9 @@ import pandas as pd
 import xarray as xr
 from rsatoolbox.rdm import RDMs
 
-from reprcompare.errors import LabelMismatchError, NotIdentifiableError, listing
+from reprcompare.errors import NotIdentifiableError, listing
 from reprcompare.theory.dynamics import rich_limit
-from reprcompare.theory.tracking import pairs_of
+from reprcompare.theory.tracking import joined_targets, pairs_of
 
 NAME = "two-point theory"
 
@@ -36,8 +36,10 @@ def rich_rdm(stimuli: xr.Dataset, targets: pd.DataFrame) -> RDMs:
 
     Raises
     ------
+    InvalidInputError
+        If there are no stimuli or no table of targets, or targets are missing or no numbers.
     LabelMismatchError
-        If a stimulus has no targets.
+        If a stimulus has no row among the targets.
     NotIdentifiableError
         If no pair differs in its targets.
 
@@ -50,17 +52,9 @@ def rich_rdm(stimuli: xr.Dataset, targets: pd.DataFrame) -> RDMs:
     >>> rich_rdm(corners, targets).dissimilarities
     array([[0.        , 1.41421356, 1.        ]])
     """
-    ids = stimuli["stimulus_id"].values.astype(str)
-    known = targets.set_axis(targets.index.astype(str))
-    missing = [name for name in ids if name not in known.index]
-    wanted = known.reindex(ids).astype(float)
-    missing += [str(name) for name in wanted.index[wanted.isna().any(axis=1)]]
-    if missing:
-        raise LabelMismatchError(
-            f"{len(set(missing))} stimuli have no targets ({listing(dict.fromkeys(missing), 3)}); "
-            "the theory needs those of every stimulus. Targets are joined by stimulus id."
-        )
     pairs = pairs_of(stimuli)
+    ids = pd.Index(stimuli["stimulus_id"].values.astype(str))
+    wanted = pd.DataFrame(joined_targets(targets, ids), index=ids)
     first, second = (wanted.loc[pairs[name]].to_numpy() for name in ("first", "second"))
     dy2 = np.square(first - second).sum(axis=1)
     if not dy2.any():

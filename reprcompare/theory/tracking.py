@@ -214,19 +214,43 @@ def _targets(recording: xr.Dataset, targets: pd.DataFrame | None, ids: pd.Index)
                 "give targets=, one row a stimulus and one column a response."
             )
         targets = labels[reported]
+    wanted = joined_targets(targets, ids)
+    if wanted.shape[1] != n_responses:
+        raise InvalidInputError(
+            f"targets have {wanted.shape[1]} columns, the recording has {n_responses} responses."
+        )
+    return wanted
+
+
+def joined_targets(targets: pd.DataFrame, ids: pd.Index) -> np.ndarray:
+    """Return the targets of stimuli, float of shape (n_stimuli, n_responses), joined by id.
+
+    Parameters
+    ----------
+    targets
+        One row a stimulus, indexed by stimulus id, and one column a response.
+    ids
+        Of the stimuli, in the order that is wanted.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no such table, or targets are missing or no numbers.
+    LabelMismatchError
+        If a stimulus has no row.
+    """
     if not isinstance(targets, pd.DataFrame):
         raise InvalidInputError(
             "targets must be a DataFrame, one row a stimulus (indexed by stimulus id) and one "
             f"column a response, got a {type(targets).__name__}."
         )
-    if targets.shape[1] != n_responses:
-        raise InvalidInputError(
-            f"targets have {targets.shape[1]} columns, the recording has {n_responses} responses."
-        )
     named = targets.set_axis(targets.index.astype(str))
     missing = ids[~ids.isin(named.index)]
     if len(missing):
-        raise LabelMismatchError(f"targets have no row for the stimuli {listing(missing, 3)}.")
+        raise LabelMismatchError(
+            f"{len(missing)} stimuli have no targets: targets have no row for the stimuli "
+            f"{listing(missing, 3)}. They are joined by stimulus id."
+        )
     if not named.index.is_unique:
         twice = named.index[named.index.duplicated()].unique()
         raise InvalidInputError(f"targets have two rows for {listing(twice, 3)}; give each one.")

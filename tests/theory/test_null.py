@@ -75,6 +75,12 @@ def test_a_comparison_takes_the_null_as_a_model():
 def test_stimuli_without_targets_and_targets_without_differences_are_refused():
     with pytest.raises(LabelMismatchError, match="1 stimuli have no targets"):
         null(LABELS.iloc[1:])
+    with pytest.raises(InvalidInputError, match="targets must be a DataFrame.*got a dict"):
+        null({"easy": 1})
+    with pytest.raises(InvalidInputError, match="two rows for 0000"):
+        null(pd.concat([LABELS, LABELS.iloc[:1]]))
+    with pytest.raises(InvalidInputError, match="missing or no numbers"):
+        null(LABELS.assign(hard="yes"))
     with pytest.raises(NotIdentifiableError, match="same for all stimuli"):
         null(LABELS[["easy"]] * 0)
     with pytest.raises(InvalidInputError, match="must be one RDM"):
